@@ -49,7 +49,7 @@ def place(picture: Picture, look: Look) -> Placement:
     def title_of(scope: Scope) -> float:
         return text_width(_frame_title(scope), look.points)
 
-    return Placer(picture, size_of, title_of).place()
+    return Placer(picture, size_of, title_of, turn.title_side).place()
 
 
 def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequence[str]) -> str:
@@ -82,7 +82,7 @@ def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequenc
     places = find_places(picture)
     for number, (edge, path) in enumerate(zip(picture.edges, placement.paths, strict=True)):
         style = _edge_style(edge, places, look, widths.get(number))
-        style["pos"] = write_spline(turn.path(path))
+        style["pos"] = write_spline(turn.path(path), flat=look.direction == "right")
         drawing.edge(edge.source, edge.target, **style)
     if look.title:
         _add_title(drawing, placement, look, turn)
@@ -134,7 +134,8 @@ def _place_frame(frame: PlacedFrame, look: Look, turn: Orientation) -> dict[str,
     style |= {"bb": f"{x:.2f},{y:.2f},{right:.2f},{top:.2f}"}
     if title := _frame_title(frame.scope):
         wide = text_width(title, look.points)
-        style |= {"label": html_lines(title), "lp": f"{x + frame.title_at + wide / 2:.2f},{top - 9:.2f}"}
+        style |= {"label": html_lines(title)}
+        style |= {"lp": f"{x + frame.title_at + wide / 2:.2f},{top - 9:.2f}"}
         style |= {"lwidth": f"{wide / 72:.2f}", "lheight": "0.2"}
     return style
 
@@ -173,6 +174,8 @@ def _vertex_style(vertex: Vertex, look: Look) -> dict[str, str]:
     )
     shape = "op" if vertex.kind == "fold" and vertex.formula else vertex.kind
     style = {**SHAPES[shape], "fillcolor": fill}
+    if vertex.kind == "state" and look.direction == "right":
+        style["shape"] = "invhouse"  # time goes down
     style["tooltip"] = _tooltip(format_scope(vertex.scope, "{}") or "outside of all scopes")
     if look.is_marked(vertex.values):
         style |= {"color": theme.gradient, "penwidth": "2.2"}

@@ -161,7 +161,6 @@ class FrameTree:
             (i for i, (a, b) in enumerate(zip(up, down, strict=False)) if a != b),
             min(len(up), len(down)),
         )
-        here = up[depth - 1][0]
         if edge.lag:
             depth = next(i for i, (frame, _) in enumerate(down) if frame.is_step)
         if edge.lag or (depth < min(len(up), len(down)) and up[depth][0] is down[depth][0]):
@@ -176,17 +175,23 @@ class FrameTree:
             key = (key, column) if column else key
             source = Terminal(frame, key)
         is_chip = self.picture.vertices[edge.target].kind == "state"
-        inner = ("side", self.slots[edge.target]) if is_chip else slot
-        targets = [
-            Terminal(frame, (inner, column) if column else slot) for frame, column in down[depth:]
-        ]
-        if not is_chip:  # a wire to a chip ends at the left side of the step
-            targets.append(Terminal(self.slots[edge.target], (slot, use)))
-        pieces.append(self._add_piece(here, up[:depth], source, targets[0]))
-        for i, sink in enumerate(targets[1:]):
-            frame = down[depth + i][0]
-            at = down[: depth + i + 1]
-            pieces.append(self._add_piece(frame, at, Terminal(FRAME, slot), sink))
+        here = up[depth - 1][0]
+        for i in range(depth, len(down) + (not is_chip)):  # a wire to a chip ends at its step
+            around = down[:i]
+            if i == len(down):
+                pieces.append(
+                    self._add_piece(here, around, source, Terminal(self.slots[edge.target], (slot, use)))
+                )
+                break
+            frame, column = down[i]
+            if column:  # inside of a step, all steps are alike
+                key = slot
+                last = is_chip and i == len(down) - 1
+                port = (("side", self.slots[edge.target]) if last else slot, column)
+            else:
+                port = key
+            pieces.append(self._add_piece(here, around, source, Terminal(frame, port)))
+            here, source = frame, Terminal(FRAME, key)
         return pieces
 
     def _add_piece(self, frame: Frame, chain: Chain, source: Terminal, sink: Terminal) -> Any:

@@ -16,6 +16,11 @@ class Orientation:
 
     direction: str
 
+    @property
+    def title_side(self) -> str:
+        """The side of the layout that is on top on paper."""
+        return {"up": "above", "down": "below", "right": "left"}[self.direction]
+
     def size(self, width: float, height: float) -> tuple[float, float]:
         """Return a size in the layout for a size on paper, or the other way round."""
         return (height, width) if self.direction == "right" else (width, height)

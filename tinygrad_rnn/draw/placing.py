@@ -84,6 +84,8 @@ class Placer:
         Returns the width and the height of a vertex's box.
     title_of : callable
         Returns the width of the title of a scope's frame; 0 if it has none.
+    title_side : {"above", "below", "left"}
+        The side of each frame that has the title.
     """
 
     def __init__(
@@ -91,8 +93,10 @@ class Placer:
         picture: Picture,
         size_of: Callable[[Vertex], tuple[float, float]],
         title_of: Callable[[Scope], float],
+        title_side: str,
     ):
         self.picture, self.size_of, self.title_of = picture, size_of, title_of
+        self.title_side = title_side
         self.tree = FrameTree(picture)
         self.layouts: dict[Frame, Arrangement] = {}
         self.levels: dict[Frame, dict[Any, float]] = {}
@@ -155,11 +159,12 @@ class Placer:
         ports = [wire.source.port for wire in frame.wires.values() if wire.source.item == FRAME]
         layout = arrange(
             {key: items[key] for key in keys}, list(frame.wires.values()), chips,
-            pad_above=TITLE if title else 0.0, least_width=title + 20 if title else 0.0,
+            **({f"pad_{self.title_side}": TITLE} if title else {}),
             beside=frame.beside, left=[port for port in ports if _is_state(port)],
         )  # fmt: skip
-        if title:
-            layout.move_right(find_missing_room(title, layout))
+        if title and self.title_side != "left":
+            layout.widen(title + 20)
+            layout.move_right(find_missing_room(title, self._crossed(layout), layout.width))
         self.levels[frame] = {} if frame.is_step else {
             level: x + layout.corners[key][0]
             for key, item in items.items() for level, x in item.level.items()
@@ -276,13 +281,18 @@ class Placer:
                 else:
                     self._put_frame(inner, here[0], (*columns, column), place, at)
 
+    def _crossed(self, layout: Arrangement) -> list[float]:
+        """Return where wires cross the side of a frame that has the title."""
+        ports = {"above": layout.exits, "below": layout.entries, "left": {}}[self.title_side]
+        return list(ports.values())
+
     def _put_frame(
         self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: _Place, at: Point
     ) -> None:
         layout = self.layouts[frame]
         x, y = place(at)
         left = x if place.sign > 0 else x - layout.width
-        crossed = [layout.width - x if place.sign < 0 else x for x in layout.exits.values()]
+        crossed = [layout.width - x if place.sign < 0 else x for x in self._crossed(layout)]
         title_at = find_free_place(self.title_of(scope), crossed)
         placed = PlacedFrame(scope, (left, y), layout.width, layout.height, title_at)
         self.result.frames.append(placed)
@@ -426,11 +436,11 @@ def find_free_place(width: float, crossed: list[float]) -> float:
     return start
 
 
-def find_missing_room(title: float, layout: Arrangement) -> float:
+def find_missing_room(title: float, crossed: list[float], width: float) -> float:
     """Return by how much a frame must grow to the left, so that no wire crosses its title."""
-    if find_free_place(title, list(layout.exits.values())) + title < layout.width - 4:
+    if find_free_place(title, crossed) + title < width - 4:
         return 0.0
-    return TITLE_AT + title + 5 - min(layout.exits.values())
+    return TITLE_AT + title + 5 - min(crossed)
 
 
 def _vertices_in(frame: Frame) -> list[Vertex]:

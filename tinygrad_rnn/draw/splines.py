@@ -13,14 +13,20 @@ TIP = 6.0
 """The length of an arrowhead (Graphviz: 10 points times ``arrowsize``)."""
 
 
-def write_spline(path: Path) -> str:
-    """Return a path as the ``pos`` of an edge: cubic Bézier curves, and the tip of the arrow."""
-    tip, points = make_spline(path)
+def write_spline(path: Path, *, flat: bool = False) -> str:
+    """Return a path as the ``pos`` of an edge: cubic Bézier curves, and the tip of the arrow.
+
+    A curve is vertical at its ends, or horizontal if `flat` is true.
+    """
+    tip, points = make_spline(path, flat=flat)
     return f"e,{_write(tip)} " + " ".join(map(_write, points))
 
 
-def make_spline(path: Path) -> tuple[Point, list[Point]]:
+def make_spline(path: Path, *, flat: bool = False) -> tuple[Point, list[Point]]:
     """Return the tip of the arrow, and the points of the cubic Bézier curves that lead to it."""
+    if flat:
+        tip, points = make_spline([(y, x, how) for x, y, how in path])
+        return tip[::-1], [point[::-1] for point in points]
     path = _simplify(path)
     tip = path[-1][:2]
     path = _shorten(path)

@@ -137,6 +137,7 @@ def _add_computed_starts(picture: Picture) -> Picture:
             "" if carried or vertex.name else "·", _step_scope(loop, step), vertex.values,
             reach=state.reach, carries=carried,
         )  # fmt: skip
+    picture = _turn_leaves_into_states(picture, roles, filled)
     if not starts:
         return picture
     edges: dict[Edge, None] = {}
@@ -155,6 +156,32 @@ def _add_computed_starts(picture: Picture) -> Picture:
                 vertices.setdefault(start.id, start)
         vertices[name] = vertex
     return Picture(vertices, list(edges), picture.notes)
+
+
+def _turn_leaves_into_states(
+    picture: Picture,
+    roles: Mapping[Scope, Mapping[frozenset[Any], Vertex]],
+    filled: Collection[tuple[Scope, int, frozenset[Any]]],
+) -> Picture:
+    """Return `picture` with state vertices for leaves that a first step uses as its state."""
+    used: dict[str, list[Vertex]] = {}
+    for edge in picture.edges:
+        used.setdefault(edge.source, []).append(picture.vertices[edge.target])
+    vertices = dict(picture.vertices)
+    for name, vertex in picture.vertices.items():
+        place = loop_of(vertex.scope)
+        if vertex.kind not in ("input", "constant") or not place or name not in used:
+            continue
+        loop, step = place
+        key = frozenset(_role(user, loop) for user in used[name])
+        state = roles.get(loop, {}).get(key)
+        if state is not None and (loop, step, key) not in filled:
+            carried = state.values[0].name or "" if state.values else ""
+            vertices[name] = replace(
+                vertex, kind="state", scope=_step_scope(loop, step), reach=state.reach,
+                carries=carried,
+            )  # fmt: skip
+    return Picture(vertices, picture.edges, picture.notes)
 
 
 def _role(vertex: Vertex, loop: Scope) -> Any:

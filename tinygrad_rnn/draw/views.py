@@ -93,17 +93,20 @@ def fold_steps(picture: Picture) -> Picture:
 
 def _name_steps(picture: Picture, boxes: Collection[str]) -> None:
     """Let the box of each time step say the state that it computes, and its layer."""
-    carried = {edge.source: edge for edge in picture.edges if _crosses(picture, edge)}
-    for name, vertex in picture.vertices.items():
-        if name not in boxes:
-            continue
+    carried: dict[Scope, dict[str, None]] = {}
+    for edge in picture.edges:
+        if _crosses(picture, edge):
+            loop = picture.vertices[edge.source].scope[:-1]
+            names = (value.name for value in edge.values if value.name)
+            carried.setdefault(loop, {}).update(dict.fromkeys(names))
+    for name in boxes:
+        vertex = picture.vertices[name]
         step = str(vertex.scope[-1].index).translate(SUBSCRIPTS)
-        values = carried[name].values if name in carried else vertex.values
-        names = dict.fromkeys(value.name for value in values if value.name)
         named = [part.name for part in reversed(vertex.scope) if part.kind in ("module", "loop")]
         layer = next((layer for layer in named if layer.lower() in CELLS), "")
         text = CELLS.get(layer.lower()) or format_count(vertex.ops, "op")
-        shown = ", ".join(name + step for name in names)
+        own = dict.fromkeys(value.name for value in vertex.values if value.name)
+        shown = ", ".join(name + step for name in carried.get(vertex.scope[:-1], own))
         picture.vertices[name] = replace(vertex, name=shown, text=text, formula=layer)
 
 

@@ -33,7 +33,6 @@ def arrange(
     pad_below: float = 0.0,
     pad_above: float = 0.0,
     pad_left: float = 0.0,
-    least_width: float = 0.0,
     beside: Sequence[tuple[Any, Any]] = (),
     left: Sequence[Any] = (),
 ) -> Arrangement:
@@ -48,8 +47,6 @@ def arrange(
     chips : mapping of key to Chip, optional
     pad_below, pad_above, pad_left : float
         Space for a title at this side, in points.
-    least_width : float
-        The width that the title needs.
     beside : sequence of pairs of keys
         Items that are to be side by side, the second to the right of the first.
     left : sequence of ports
@@ -62,7 +59,6 @@ def arrange(
     if found is None:
         flat = dict.fromkeys(items, 1)
         found = _Frame(items, wires, chips or {}, pads, flat, beside, left).arrange()
-    found.widen(least_width)
     return found
 
 
@@ -245,7 +241,7 @@ class _Frame:
     def _fill_channels(self) -> None:
         """Note in each channel which wires bend there and which run along rails."""
         self.channels[0].least = self.channels[-1].least = SIDE
-        self.channels[0].extra, self.channels[-1].extra = 0.0, self.pad_above
+        self.channels[-1].extra = self.pad_above
         for route in self.routes:
             if route.source.item in self.chips:
                 row = self._row(route.sink, self.last)
