@@ -1,9 +1,8 @@
 """Support for tests of drawings: read a picture in the DOT language and describe what it shows.
 
 The description holds the nodes (their lines of text, their outline, the frames around them), the
-edges (their direction, label, style and width), the nodes that share a rank, the title and the
-direction of the data. It leaves out the order of statements, the ids of nodes, colours, fonts, and
-the invisible points that put time steps side by side.
+edges (their direction, label, style and width), the title and the direction of the data. It leaves
+out the order of statements, the ids of nodes, colours, fonts, and places.
 """
 
 import html
@@ -16,7 +15,10 @@ import numpy as np
 
 import tinygrad_rnn as tg
 
-SHAPES = {"box": "box", "ellipse": "ellipse", "cds": "state", "plaintext": "plain text"}
+SHAPES = {
+    "box": "box", "ellipse": "ellipse", "cds": "state", "invhouse": "state",
+    "plaintext": "plain text",
+}  # fmt: skip
 
 
 def graph(output, **options):
@@ -88,8 +90,6 @@ class DotPicture:
         around the node.
     edges : list
         For each edge: the ids of its ends, and its label, style and width.
-    ranks : list of tuple
-        The visible nodes of each group on one rank.
     frames : list of tuple of str
         The titles from the outermost frame to each frame.
     """
@@ -98,22 +98,15 @@ class DotPicture:
     direction: str = ""
     nodes: dict = field(default_factory=dict)
     edges: list = field(default_factory=list)
-    ranks: list = field(default_factory=list)
     frames: list = field(default_factory=list)
 
 
 def read_dot(dot):
     """Return the `DotPicture` of a picture as `graphviz` writes it: one statement a line."""
-    said, titles, group = DotPicture(), [], None
+    said, titles = DotPicture(), []
     for line in map(str.strip, dot.splitlines()[1:-1]):
-        if line == "{":
-            group = []
-        elif line == "}":
-            if group is None:
-                titles.pop()
-            else:
-                said.ranks.append(tuple(group))
-                group = None
+        if line == "}":
+            titles.pop()
         elif line.startswith("subgraph cluster"):
             titles.append("")
         elif titles and re.match(r"\w+=", line):
@@ -121,25 +114,20 @@ def read_dot(dot):
             said.frames.append(tuple(titles))
         elif line.startswith("graph ["):
             whole = attributes(line[len("graph [") :])
-            if group is None:
-                said.title = lines_of(whole["label"])
-                said.direction = whole["rankdir"]
+            said.title = lines_of(whole["label"])
+            said.direction = whole["rankdir"]
         elif not line.startswith(("node [", "edge [")):
-            read_statement(said, line, tuple(titles), group)
-    said.ranks = [rank for rank in said.ranks if rank and said.nodes.keys() >= set(rank)]
+            read_statement(said, line, tuple(titles))
     return said
 
 
-def read_statement(said, line, titles, group):
-    """Add a node, an edge or a member of a rank to `said`. Skip invisible edges."""
+def read_statement(said, line, titles):
+    """Add a node or an edge to `said`."""
     head, _, tail = line.partition(" [")
     about = attributes(tail)
     if " -> " in head:
-        if about.get("style") != "invis":
-            way = (" ".join(lines_of(about.get("label", ""))), about.get("style", ""))
-            said.edges.append((*head.split(" -> "), (*way, about.get("penwidth", ""))))
-    elif group is not None:
-        group.append(head)
+        way = (" ".join(lines_of(about.get("label", ""))), about.get("style", ""))
+        said.edges.append((*head.split(" -> "), (*way, about.get("penwidth", ""))))
     else:
         outline = (SHAPES[about["shape"]], about["style"], about.get("peripheries", "1"))
         bold = tuple(re.findall("<b>(.*?)</b>", about["label"]))
@@ -154,7 +142,6 @@ def describe_picture(dot):
     """
     said = read_dot(dot)
     joined = [(a, b, ("edge", *way)) for a, b, way in said.edges]
-    joined += [(a, b, ("rank",)) for rank in said.ranks for a in rank for b in rank if a != b]
     identity = {name: repr(node) for name, node in said.nodes.items()}
     for _ in said.nodes:
         around = {name: [] for name in identity}
@@ -171,6 +158,5 @@ def describe_picture(dot):
         "frames": Counter(said.frames),
         "nodes": Counter(said.nodes.values()),
         "edges": Counter((said.nodes[a], said.nodes[b], way) for a, b, way in said.edges),
-        "ranks": Counter(tuple(sorted(said.nodes[x] for x in rank)) for rank in said.ranks),
         "identities": Counter(identity.values()),
     }

@@ -261,7 +261,10 @@ def test_a_value_without_a_graph_cannot_be_drawn(form, output):
             "argument parameters: expected 'once', 'chips' or 'hide', got 'twice'",
         ),
         ({"direction": "left"}, "argument direction: expected 'up', 'down' or 'right', got 'left'"),
-        ({"theme": "neon"}, "argument theme: expected 'light', 'dark', 'print' or 'auto', got 'neon'"),
+        (
+            {"theme": "neon"},
+            "argument theme: expected 'light', 'dark', 'print' or 'auto', got 'neon'",
+        ),
     ],
 )
 def test_an_unknown_option_raises_an_error(options, message):
@@ -281,8 +284,8 @@ def test_a_picture_shows_the_same_as_its_fixture(name):
     assert describe_picture(GOLDEN[name]().dot()) == describe_picture(read_fixture(name))
 
 
-EDGE = re.compile(r"^\s+(\w+) -> (\w+)\b(?! \[style=invis).*\n", re.MULTILINE)
-"""A visible edge with its line."""
+EDGE = re.compile(r"^\s+(\w+) -> (\w+)\b.*\n", re.MULTILINE)
+"""An edge with its line."""
 
 WRONG = {
     "an edge is missing": lambda dot: EDGE.sub("", dot, count=1),
@@ -291,7 +294,7 @@ WRONG = {
     "an edge starts elsewhere": lambda dot: dot.replace("op2 -> op3", "op1 -> op3"),
     "an edge is dashed": lambda dot: EDGE.sub(r"\1 -> \2 [style=dashed]\n", dot, count=1),
     "an edge has a label": lambda dot: EDGE.sub(r"\1 -> \2 [label=<at first>]\n", dot, count=1),
-    "an edge has another width": lambda dot: re.sub(r"penwidth=(3.80|1.8)\]", "penwidth=3]", dot),
+    "an edge has another width": lambda dot: re.sub(r"penwidth=(3.80|1.8)\b", "penwidth=3", dot),
     "a node is missing": lambda dot: re.sub(
         r"\n\s+op2 \[.*|\n\s+(?:op2 -> |\w+ -> op2\b).*", "", dot
     ),
@@ -312,13 +315,7 @@ WRONG_IN_FRAMES = {
     "a node is outside of its frame": lambda dot: re.sub(
         r"(\tsubgraph cluster\d+ \{\n)([^{}]*)\n(\s+input1 \[.*)", r"\3\n\1\2", dot, count=1
     ),
-    "a state is an op": lambda dot: dot.replace("shape=cds", "shape=box", 1),
-}
-WRONG_RANKS = {
-    "a state has another rank": lambda dot: dot.replace(
-        "\t\top6\n\t\top6_in1\n", "\t\top6\n\t\top9\n"
-    ),
-    "no rank is shared": lambda dot: dot.replace("\t\top6\n\t\top6_in1\n", ""),
+    "a state is an op": lambda dot: re.sub("shape=(cds|invhouse)", "shape=box", dot, count=1),
 }
 HARMLESS = {
     "nothing": lambda dot: dot,
@@ -331,7 +328,7 @@ HARMLESS = {
     "attributes in another order": lambda dot: re.sub(
         r' (fillcolor="\S+") (shape=\w+)', r" \2 \1", dot
     ),
-    "other invisible points": lambda dot: re.sub(r"\n.*t0_\w+_late.*", "", dot),
+    "other places": lambda dot: re.sub(r" pos=\"[^\"]*\"", "", dot),
 }
 
 
@@ -349,11 +346,6 @@ def test_a_wrong_picture_differs_from_its_fixture(name, change):
 
 @pictures_with(WRONG_IN_FRAMES, ["drawn_recurrence", "drawn_recurrence_rolled"])
 def test_wrong_frames_differ_from_the_fixture(name, change):
-    assert_differs(name, change)
-
-
-@pictures_with(WRONG_RANKS, ["drawn_recurrence"])
-def test_wrong_ranks_differ_from_the_fixture(name, change):
     assert_differs(name, change)
 
 
@@ -393,7 +385,6 @@ def test_a_fixture_is_read_completely():
     assert said.nodes["op2"][4] == ("t = 0", "")
     assert (len(said.nodes), len(said.edges), len(said.frames)) == (19, 23, 7)
     assert ("op6", "op6_in1", ("", "", "1.8")) in said.edges
-    assert said.ranks == [("op6", "op6_in1"), ("input2", "op6"), ("op6_in1", "op12")]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "print"])
@@ -858,10 +849,10 @@ def test_the_two_ends_of_a_long_recurrence_have_parameters_at_each_use():
     for _ in range(900):
         h = tg.tanh(h * w)
     assert [node.name for node in graph(h).nodes].count("…") == 1, "it is a loop of 900 turns"
-    with tg.scope("once"):
-        h = ramp((), "h")
-        for i in range(900):
-            h = tg.tanh(h * w) if i % 7 else tg.sigmoid(h * w) + tg.sin(h) * i
+    h, choose = ramp((), "h"), np.random.default_rng(0)
+    for _ in range(900):  # no two turns are alike
+        h = [tg.tanh, tg.sigmoid, tg.sin, tg.cos][choose.integers(4)](h)
+        h = h * w if choose.integers(2) else h
     drawn = graph(h)
     assert len(drawn.nodes) <= 600
     assert [node.name for node in drawn.nodes].count("w") > 20

@@ -40,7 +40,9 @@ class Drawn:
         self.edges, self.curves = [], {}
         for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
             kind, title = group.get("class"), group.findtext(f"{SVG}title")
-            texts = [(float(t.get("x")), float(t.get("y")), t.text) for t in group.iter(f"{SVG}text")]
+            texts = [
+                (float(t.get("x")), float(t.get("y")), t.text) for t in group.iter(f"{SVG}text")
+            ]
             if kind == "node":
                 if box := outline(group):
                     self.boxes[title] = box
@@ -57,7 +59,9 @@ class Drawn:
 def outline(group):
     """Return (left, right, top, bottom) of the first shape in a group."""
     for shape in group.iter():
-        numbers = [float(n) for n in re.findall(r"-?[\d.]+", shape.get("points") or shape.get("d") or "")]
+        numbers = [
+            float(n) for n in re.findall(r"-?[\d.]+", shape.get("points") or shape.get("d") or "")
+        ]
         if shape.tag == f"{SVG}ellipse":
             x, y, rx, ry = (float(shape.get(name)) for name in ("cx", "cy", "rx", "ry"))
             return x - rx, x + rx, y - ry, y + ry
@@ -164,4 +168,6 @@ def test_the_gates_of_a_step_are_side_by_side(engine):
     graph = tg.graph(NETWORKS["two GRU layers"](2), fold="gate", parameters="hide")
     drawn = Drawn(graph.svg())
     places = {v.name: drawn.boxes[v.id] for v in graph.nodes if "layer 0" in map(str, v.scope)}
-    assert abs(places["z₁"][2] - places["n₁"][2]) < 12 or abs(places["z₁"][2] - places["r₁"][2]) < 12
+    assert (
+        abs(places["z₁"][2] - places["n₁"][2]) < 12 or abs(places["z₁"][2] - places["r₁"][2]) < 12
+    )

@@ -123,7 +123,7 @@ def _add_frames(drawing: Any, picture: Picture, placement: Placement, look: Look
         label = write_face(face_of(vertex, look, lags.get(vertex.id, 0)))
         boxes[vertex.scope].node(vertex.id, label=label, pos=f"{x:.2f},{y:.2f}", **style)
     # The innermost frames come first because `subgraph` copies a frame in its present state.
-    for frame in reversed(placement.frames):
+    for frame in sorted(placement.frames, key=lambda frame: -len(frame.scope)):
         boxes[frame.scope[:-1]].subgraph(boxes[frame.scope])
 
 

@@ -395,7 +395,8 @@ def graph(
         points=options.parse_font_size(font_size),
     )
     picture = build_picture(values)
-    picture = add_states(views.fold_gradients(picture) if roll else picture)
+    picture = views.fold_gradients(picture) if roll else picture
+    picture = add_states(picture, keep_leaves=roll)
     if kept is not None:
         picture = keep_steps(picture, *kept)
     if roll:

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..layout.boxes import FRAME, Chip, Terminal, Wire
+from ..layout.boxes import FRAME, Terminal, Wire
 from ..scope_part import Scope, ScopePart
 from .picture import Edge, Picture, Vertex
 from .steps import key_across_steps
@@ -180,7 +180,9 @@ class FrameTree:
             around = down[:i]
             if i == len(down):
                 pieces.append(
-                    self._add_piece(here, around, source, Terminal(self.slots[edge.target], (slot, use)))
+                    self._add_piece(
+                        here, around, source, Terminal(self.slots[edge.target], (slot, use))
+                    )
                 )
                 break
             frame, column = down[i]
@@ -226,7 +228,9 @@ class FrameTree:
             sources.setdefault(edge.target, []).append(edge.source)
         starts: dict[Frame, dict[Frame, set[str]]] = {}
         for name, vertex in self.picture.vertices.items():
-            came = {f: c for source in sources.get(name, []) for f, c in made_in.get(source, {}).items()}
+            came = {
+                f: c for source in sources.get(name, []) for f, c in made_in.get(source, {}).items()
+            }
             chain = self.chains[name]
             step = next((frame for frame, _ in chain if frame.is_step), None)
             made_in[name] = {step: chain} if step else came

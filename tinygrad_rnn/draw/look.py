@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ..graph import Value
 from .themes import Theme
 
-
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 
 

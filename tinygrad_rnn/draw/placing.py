@@ -250,9 +250,7 @@ class Placer:
 
     # -- outer frames first ------------------------------------------------------------------------
 
-    def _put(
-        self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: _Place
-    ) -> None:
+    def _put(self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: _Place) -> None:
         """Put everything inside of a frame where the frame is in the drawing."""
         layout = self.layouts[frame]
         self.places[frame, columns] = place
@@ -292,12 +290,12 @@ class Placer:
         layout = self.layouts[frame]
         x, y = place(at)
         left = x if place.sign > 0 else x - layout.width
-        crossed = [layout.width - x if place.sign < 0 else x for x in self._crossed(layout)]
+        sign = -place.sign if frame.is_step and frame.is_reversed else place.sign
+        crossed = [layout.width - x if sign < 0 else x for x in self._crossed(layout)]
         title_at = find_free_place(self.title_of(scope), crossed)
         placed = PlacedFrame(scope, (left, y), layout.width, layout.height, title_at)
         self.result.frames.append(placed)
-        mirrored = frame.is_step and frame.is_reversed
-        inner = _Place(left, y) if (place.sign > 0) != mirrored else _Place(left + layout.width, y, -1)
+        inner = _Place(left if sign > 0 else left + layout.width, y, sign)
         self._put(frame, scope, columns, inner)
 
     def _put_marks(
@@ -376,7 +374,9 @@ class Placer:
     ) -> Iterator[Path]:
         """Yield paths of a state along the lanes of its step, the nearest lane first."""
         chain = self.tree.chains[edge.source]
-        depth = next(i for i, (frame, _) in enumerate(chain) if frame.is_step and edge in frame.carried)
+        depth = next(
+            i for i, (frame, _) in enumerate(chain) if frame.is_step and edge in frame.carried
+        )
         step, columns = chain[depth][0], tuple(c for _, c in chain[: depth + 1] if c)
         if (step, columns) not in self.places:  # the source is the mark of omitted steps
             return

@@ -31,11 +31,12 @@ def find_loops(picture: Picture, kinds: Collection[str] = ("op", "fold")) -> dic
     return {loop: sorted(steps) for loop, steps in loops.items()}
 
 
-def add_states(picture: Picture) -> Picture:
+def add_states(picture: Picture, *, keep_leaves: bool = False) -> Picture:
     """Return `picture` with state vertices added.
 
     A step that uses a value from another step gets one state vertex for that value. One edge then
-    carries the state from step to step, however many ops use it.
+    carries the state from step to step, however many ops use it. A leaf that a first step uses as
+    its state becomes a state vertex too, unless `keep_leaves` is true.
     """
     starts = find_initial_states(
         vertex.values[0] for vertex in picture.vertices.values() if vertex.kind == "op"
@@ -92,25 +93,32 @@ def add_states(picture: Picture) -> Picture:
         if name in first_use and first_use[name] not in vertices:
             vertices[first_use[name]] = states[first_use[name]]
         vertices[name] = vertex
-    return _add_computed_starts(Picture({**vertices, **states}, edges, list(picture.notes)))
+    whole = Picture({**vertices, **states}, edges, list(picture.notes))
+    return _add_computed_starts(whole, keep_leaves)
 
 
-def _add_computed_starts(picture: Picture) -> Picture:
+def _add_computed_starts(picture: Picture, keep_leaves: bool) -> Picture:
     """Return `picture` with a state vertex where a computed value enters a loop as its first state.
 
     The first step uses such a value as other steps use the state of the step before: by the same
     ops. Without the vertex, its edges would lead into the middle of the first step.
     """
     sources = {edge.target: edge.source for edge in picture.edges}
+    parameters: dict[str, set[str]] = {}
+    for edge in picture.edges:
+        if picture.vertices[edge.source].kind == "parameter":
+            parameters.setdefault(edge.target, set()).add(edge.source)
     uses: dict[tuple[Scope, str, int], set[Any]] = {}
     for edge in picture.edges:
         source, target = picture.vertices[edge.source], picture.vertices[edge.target]
         entry = find_entry(source.scope, target.scope)
         if source.kind == "state":
             own = source.scope[:-1], source.scope[-1].index
-            uses.setdefault((own[0], edge.source, own[1]), set()).add(_role(target, own[0]))
+            uses.setdefault((own[0], edge.source, own[1]), set()).add(
+                _role(target, own[0], parameters)
+            )
         if entry and target.kind != "state":
-            role = _role(target, entry[0])
+            role = _role(target, entry[0], parameters)
             uses.setdefault((entry[0], edge.source, entry[1]), set()).add(role)
     roles: dict[Scope, dict[frozenset[Any], Vertex]] = {}
     filled: set[tuple[Scope, int, frozenset[Any]]] = set()
@@ -137,7 +145,8 @@ def _add_computed_starts(picture: Picture) -> Picture:
             "" if carried or vertex.name else "·", _step_scope(loop, step), vertex.values,
             reach=state.reach, carries=carried,
         )  # fmt: skip
-    picture = _turn_leaves_into_states(picture, roles, filled)
+    if not keep_leaves:
+        picture = _turn_leaves_into_states(picture, roles, filled, parameters)
     if not starts:
         return picture
     edges: dict[Edge, None] = {}
@@ -162,6 +171,7 @@ def _turn_leaves_into_states(
     picture: Picture,
     roles: Mapping[Scope, Mapping[frozenset[Any], Vertex]],
     filled: Collection[tuple[Scope, int, frozenset[Any]]],
+    parameters: Mapping[str, set[str]],
 ) -> Picture:
     """Return `picture` with state vertices for leaves that a first step uses as its state."""
     used: dict[str, list[Vertex]] = {}
@@ -173,7 +183,7 @@ def _turn_leaves_into_states(
         if vertex.kind not in ("input", "constant") or not place or name not in used:
             continue
         loop, step = place
-        key = frozenset(_role(user, loop) for user in used[name])
+        key = frozenset(_role(user, loop, parameters) for user in used[name])
         state = roles.get(loop, {}).get(key)
         if state is not None and (loop, step, key) not in filled:
             carried = state.values[0].name or "" if state.values else ""
@@ -184,9 +194,10 @@ def _turn_leaves_into_states(
     return Picture(vertices, picture.edges, picture.notes)
 
 
-def _role(vertex: Vertex, loop: Scope) -> Any:
-    """Return what a vertex is in its step, whatever the step."""
-    return vertex.scope[len(loop) + 1 :], key_across_steps(vertex)
+def _role(vertex: Vertex, loop: Scope, parameters: Mapping[str, set[str]]) -> Any:
+    """Return what a vertex is in its step, whatever the step: its key, and its parameters."""
+    inner = vertex.scope[len(loop) + 1 :]
+    return inner, key_across_steps(vertex), frozenset(parameters.get(vertex.id, ()))
 
 
 def find_crossing(made: Scope, used: Scope) -> tuple[Loop, int] | None:

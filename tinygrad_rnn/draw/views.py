@@ -52,6 +52,7 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
 
 def fold_gates(picture: Picture) -> Picture:
     """Return `picture` with one box for each named result, which holds its whole formula."""
+
     def find_gate(scope: Scope) -> Scope | None:
         return scope if scope and scope[-1].kind == "terms" else None
 
@@ -242,9 +243,7 @@ def find_parameters(picture: Picture) -> set[str]:
     used = {edge.source for edge in picture.edges}
     parameters: set[str] = set()
     for name, vertex in picture.vertices.items():
-        is_op_of_module = vertex.kind == "op" and any(
-            part.kind != "terms" for part in vertex.scope
-        )
+        is_op_of_module = vertex.kind == "op" and any(part.kind != "terms" for part in vertex.scope)
         is_of_parameters = name in sources and parameters.issuperset(sources[name])
         if vertex.kind == "parameter" or (
             is_op_of_module

@@ -86,9 +86,7 @@ class _Frame:
         self.items, self.wires, self.chips, self.spans = items, wires, chips, spans
         self.beside, self.left = beside, left
         self.pad_below, self.pad_above, self.pad_left = pads
-        self.rank = rank_items(
-            spans, wires, [chip.made_by for chip in chips.values()], beside
-        )
+        self.rank = rank_items(spans, wires, [chip.made_by for chip in chips.values()], beside)
         self.last = max((row + spans[key] for key, row in self.rank.items()), default=1)
         self.rows: list[list[Spot]] = [[] for _ in range(self.last + 1)]
         self.spots: dict[Any, Spot] = {}

@@ -39,7 +39,12 @@ def rank_items(
     for wire in wires:
         for sink in wire.sinks:
             a, b = wire.source.item, sink.item
-            if a in spans and b in spans and a != b and (a not in level or level[a] is not level.get(b)):
+            if (
+                a in spans
+                and b in spans
+                and a != b
+                and (a not in level or level[a] is not level.get(b))
+            ):
                 after[a][b] = 1.0
             elif a == FRAME and b in spans:
                 begins[b] = 0.5
@@ -66,7 +71,7 @@ def _find_groups(beside: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
     groups: dict[Any, list[Any]] = {}
     for a, b in beside:
         joined = list(dict.fromkeys([*groups.get(a, [a]), *groups.get(b, [b])]))
-        groups |= {key: joined for key in joined}
+        groups |= dict.fromkeys(joined, joined)
     return groups
 
 
