@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -53,7 +54,7 @@ def rank_items(
     after = {a: {b: w for b, w in after[a].items() if position[b] > position[a]} for a in order}
     apart: Links = {key: dict(uses) for key, uses in after.items()}
     chain = sorted(dict.fromkeys(key for key in makers if key in spans), key=position.__getitem__)
-    for a, b in zip(chain, chain[1:], strict=False):
+    for a, b in itertools.pairwise(chain):
         apart[a].setdefault(b, 0.0)
     rank = dict.fromkeys(order, 1)
     for _ in range(1 + len(level)):  # items that are side by side raise each other
