@@ -58,6 +58,12 @@ class ScopePart:
         what = "scan" if self.kind == "loop" else "call"
         return f"{self.name}{other}" + (f", {what} {self.call}" if self.call > 1 else "")
 
+    def format_without_call(self) -> str:
+        """Return the part of a resolved scope as text, without the number of the call or scan."""
+        if self.kind == "loop":  # it stands in place of a module, whose text is its name
+            return self.name.partition(", ")[0]
+        return self.format().partition(", ")[0] if self.kind == "module" else self.format()
+
     __str__ = format
 
 
