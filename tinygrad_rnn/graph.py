@@ -117,9 +117,10 @@ class GradientName(str):
         return str, (str(self),)  # a copy in another process has only the text
 
     @classmethod
-    def give(cls, x: Value, g: Value) -> None:
+    def give(cls, x: Value, g: Any) -> None:
         """Name `g` as the gradient of `x`, unless it has a name or no rule has computed it."""
-        scope = g.node.scope if g.node is not None else ()
+        node = getattr(g, "node", None)  # the results of a compiled call share one object
+        scope = node.scope if node is not None else ()
         if x.name and g._name is None and scope and scope[-1].kind == "gradient":
             g._name = name = cls(f"∂{x.name}")
             name.of = ref(x)

@@ -180,9 +180,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     array(5., dtype=float32)
     """
     start, order = messages.check_seed("backward_steps", loss, gradient), toposort(loss)
-    labels = label_values(order[::-1])
-    for number, value in enumerate(order[::-1], 1):
-        labels.setdefault(value, f"#{number}")
+    labels = label_values(order[::-1], numbered=True)
     collector = _Collector()
     arrivals = backward_pass({loss: start}, order, interior=True, watch=collector.collect)
     arrived: Any = next(arrivals)

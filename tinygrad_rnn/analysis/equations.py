@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from unicodedata import combining
 
 from ..graph import Node, Value
-from ..scope_part import format_scope
+from ..scope_part import Scope, format_scope
 from .brackets import ATOM, Text, fill_formula, with_level
 from .labels import (
     escape_unprintable,
@@ -43,7 +44,8 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
 
     The name of a result is followed by its time step (``h₁``). A result without a name is inlined
     into the equation that uses it, if it is used only once and its text is short. Otherwise it is
-    named by the number of its equation (``#7``).
+    named by its number (``#7``). All results are numbered in the order of computation, so the
+    numbers of results that are inlined are left out. `backward_steps` uses the same numbers.
 
     A number has every digit that its dtype needs: 1/3 is 0.33333334 in float32. The numbers of a
     constant array of at most 8 entries are written out (``[2, 3]``). A larger one is shown by its
@@ -80,18 +82,40 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
     parameters: w ()
     <BLANKLINE>
     time step 0
-       1  h₀ = tanh(w ⊙ 0 + 1)                                              ()
+       3  h₀ = tanh(w ⊙ 0 + 1)                                              ()
     <BLANKLINE>
     time step 1
-       2  h₁ = tanh(w ⊙ h₀ + 2)                                             ()
+       6  h₁ = tanh(w ⊙ h₀ + 2)                                             ()
     """
     values = recorded_values("draw.text", output)
-    labels, scopes = label_values(values), resolve_scopes(values)
+    labels = label_values(values, numbered=True)
+    inline: Inline = {}
+    lines, here = _list_parameters(labels), None
+    for number, value, scope in list_equations(values, labels, inline):
+        if scope != here:
+            here = scope
+            lines += ["", format_heading(scope)]
+        equation = format_equation(value, labels, inline)
+        if shapes:
+            # Combining characters such as the tilde of h̃ have no width of their own.
+            width = WIDTH + sum(map(bool, map(combining, equation)))
+            equation = f"{equation:<{width}}  {value.array.shape}"
+        lines.append(f"{number:4}  {equation}")
+    return "\n".join(lines)
+
+
+def list_equations(
+    values: list[Value], labels: dict[Value, str], inline: Inline
+) -> Iterator[tuple[int, Value, Scope]]:
+    """Yield the number, the result and the scope of each equation, in the order of computation.
+
+    A result that is inlined into another equation is not yielded. Its text is added to `inline`
+    before the equation that uses it is yielded.
+    """
+    scopes = resolve_scopes(values)
     uses = Counter(x for value in values for x in value.node.inputs if isinstance(x, Value))
     consumer = {x: value for value in values for x in value.node.inputs if isinstance(x, Value)}
-    inline: Inline = {}
-    lines, here, number = _list_parameters(labels), None, 0
-    for value in values:
+    for number, value in enumerate(values, 1):
         text, level = format_expression(value.node, labels, inline)
         if (
             not value.name
@@ -101,25 +125,18 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
             and _occurs_once(value, consumer[value].node)
         ):
             inline[value] = text, level
-            continue
-        number += 1
-        labels.setdefault(value, f"#{number}")
-        if scopes[value] != here:
-            here = scopes[value]
-            heading = escape_unprintable(format_scope(here, "time step {}", ", "))
-            lines += ["", heading or "outside of time"]
-        equation = f"{labels[value]} = {text}"
-        if shapes:
-            # Combining characters such as the tilde of h̃ have no width of their own.
-            width = WIDTH + sum(map(bool, map(combining, equation)))
-            equation = f"{equation:<{width}}  {value.array.shape}"
-        lines.append(f"{number:4}  {equation}")
-    return "\n".join(lines)
+        else:
+            yield number, value, scopes[value]
 
 
-def format_equation(value: Value, labels: dict[Value, str]) -> str:
+def format_heading(scope: Scope) -> str:
+    """Return the heading of the equations in a scope."""
+    return escape_unprintable(format_scope(scope, "time step {}", ", ")) or "outside of time"
+
+
+def format_equation(value: Value, labels: dict[Value, str], inline: Inline | None = None) -> str:
     """Return the equation of one result, with the labels of its inputs: ``z = σ(#3)``."""
-    return f"{labels[value]} = {format_expression(value.node, labels, {})[0]}"
+    return f"{labels[value]} = {format_expression(value.node, labels, inline or {})[0]}"
 
 
 def _list_parameters(labels: dict[Value, str]) -> list[str]:

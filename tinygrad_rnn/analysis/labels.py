@@ -14,7 +14,7 @@ from ..graph import GradientName, Node, Value, toposort, unwrap
 from ..scope_part import Scope
 from .brackets import fill_formula, parse_formula, with_level
 from .owners import name_by_owner
-from .scopes import once_per_scope, resolve_scopes, time_step
+from .scopes import is_in_gradient, once_per_scope, resolve_scopes, time_step
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -92,8 +92,8 @@ def label_values(
             labels.add(value, f"∂{labels.of[of]}", None)
         elif value.name:
             # The sum of contributions from several steps ends in one of them, but is of none.
-            in_gradient = any(part.kind == "gradient" for part in value.node.scope)
-            labels.add(value, value.name, None if in_gradient else find_step(value.node.scope))
+            scope = value.node.scope
+            labels.add(value, value.name, None if is_in_gradient(scope) else find_step(scope))
         elif numbered:
             labels.of[value] = f"#{number}"
     return labels.of

@@ -99,7 +99,7 @@ class Graph:
         parameters: w (2,)
         <BLANKLINE>
         outside of time
-           1  #1 = Σ(tanh(w ⊙ w))
+           3  #3 = Σ(tanh(w ⊙ w))
         """
         return equations(self._values[-1], shapes=shapes)
 
