@@ -18,7 +18,6 @@ from contextvars import ContextVar
 from itertools import count
 from operator import attrgetter
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
@@ -99,31 +98,6 @@ class Value:
     name: Any
 
     __hash__ = object.__hash__  # as keys, two values are equal only if they are the same object
-
-
-class GradientName(str):
-    """The name of a gradient: ``∂`` and the name of the value whose gradient it is.
-
-    Attributes
-    ----------
-    of : weakref.ref
-        That value, which may be gone.
-    """
-
-    __slots__ = ("of",)
-    of: ref[Value]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return str, (str(self),)  # a copy in another process has only the text
-
-    @classmethod
-    def give(cls, x: Value, g: Any) -> None:
-        """Name `g` as the gradient of `x`, unless it has a name or no rule has computed it."""
-        node = getattr(g, "node", None)  # the results of a compiled call share one object
-        scope = node.scope if node is not None else ()
-        if x.name and g._name is None and scope and scope[-1].kind == "gradient":
-            g._name = name = cls(f"∂{x.name}")
-            name.of = ref(x)
 
 
 class Eager:

@@ -17,10 +17,10 @@ from .backward import backward_pass
 from .blocks import enable_grad, scope
 from .dtypes import as_ndarray
 from .errors import argument_error, describe, messages
-from .graph import GradientName, Value, context, see, toposort
+from .graph import Value, context, see, toposort
 from .ops import stack
 from .ops.collector import collector_paused
-from .scope_part import ScopePart
+from .scope_part import GradientName, ScopePart
 from .tensor import Tensor
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from unicodedata import combining
 
+from .. import check
 from ..graph import Node, Value
 from ..scope_part import Scope, format_scope
 from .brackets import ATOM, Text, fill_formula, with_level
@@ -39,7 +40,7 @@ The module `brackets` explains levels.
 """
 
 
-def format_graph(output: Value, *, shapes: bool = True) -> str:
+def format_graph(output: Value, *, shapes: bool = True, form: str = "text") -> str:
     """Return the graph of `output` as equations in the order in which they were computed.
 
     The name of a result is followed by its time step (``h₁``). A result without a name is inlined
@@ -57,6 +58,8 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
         The result of a computation, such as a loss.
     shapes : bool
         If True, write the shape of each result on the right.
+    form : {"text", "latex"}
+        The language of the equations; see `latex`.
 
     Returns
     -------
@@ -67,6 +70,8 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
     ------
     TypeError
         If `output` has no graph.
+    ValueError
+        If `form` has another value.
 
     Examples
     --------
@@ -89,6 +94,10 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
     """
     values = recorded_values("draw.text", output)
     labels = label_values(values, numbered=True)
+    if check.one_of("graph.text", "form", form, ("text", "latex")) == "latex":
+        from .latex import write_equations
+
+        return write_equations(values, labels, shapes)
     inline: Inline = {}
     lines, here = _list_parameters(labels), None
     for number, value, scope in list_equations(values, labels, inline):
@@ -163,10 +172,10 @@ def _occurs_once(value: Value, user: Node) -> bool:
 def format_expression(node: Node, labels: dict[Value, str], inline: Inline) -> Text:
     """Return the formula of a node with its inputs filled in, and the formula's level."""
     others = ", ".join(f"{name}={value}" for name, value in format_settings(node).items())
-    return fill_formula(node.op.formula, _operands(node, labels, inline), others)
+    return fill_formula(node.op.formula, list_operands(node, labels, inline), others)
 
 
-def _operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str, Text]:
+def list_operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str, Text]:
     """Return the text for each placeholder of the formula, and the level of that text."""
     dtype, inputs = find_dtype(node), []
     for x, array in zip(node.inputs, node.arrays, strict=True):
@@ -175,10 +184,14 @@ def _operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str,
         else:
             inputs.append(inline[x] if x in inline else with_level(labels.get(x, "·")))
     if node.op.variadic:
-        shown = [text for text, _ in inputs]
-        if len(shown) > SHOWN:
-            shown = [*shown[: SHOWN - 2], "…", f"{shown[-1]} ({len(inputs)} in all)"]
-        operands = {node.op.inputs[0]: (", ".join(shown), ATOM)}
+        operands = {node.op.inputs[0]: (join_inputs([text for text, _ in inputs]), ATOM)}
     else:
         operands = dict(zip(node.op.inputs, inputs, strict=True))
     return operands | {name: with_level(format_setting(x)) for name, x in node.params.items()}
+
+
+def join_inputs(texts: list[str], dots: str = "…", count: str = " ({} in all)") -> str:
+    """Return the inputs of an op that has any number of them, without those in the middle."""
+    if len(texts) > SHOWN:
+        texts = [*texts[: SHOWN - 2], dots, texts[-1] + count.format(len(texts))]
+    return ", ".join(texts)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import argument_error, describe
-from ..graph import GradientName, Node, Value, toposort, unwrap
-from ..scope_part import Scope
+from ..graph import Node, Value, toposort, unwrap
+from ..scope_part import GradientName, Scope
 from .brackets import fill_formula, parse_formula, with_level
 from .owners import name_by_owner
 from .scopes import is_in_gradient, once_per_scope, resolve_scopes, time_step
@@ -88,7 +88,7 @@ def label_values(
     find_step = once_per_scope(time_step)
     for number, value in enumerate(values, 1):
         of = value.name.of() if isinstance(value.name, GradientName) else None
-        if of in labels.of and of.name:
+        if of is not None and of.name and of in labels.of:
             labels.add(value, f"∂{labels.of[of]}", None)
         elif value.name:
             # The sum of contributions from several steps ends in one of them, but is of none.
@@ -130,7 +130,8 @@ def _label_leaves(values: list[Value], labels: _Labels) -> None:
         for x in value.node.inputs:
             if isinstance(x, Value) and x.node is None:
                 uses.setdefault(x, []).append(scopes[value])
-    counts, initial = Counter(x.name for x in uses), find_initial_states(values)
+    counts: Counter[Any] = Counter(x.name for x in uses)
+    initial = find_initial_states(values)
     only_step = {x: _find_only_step(x, map(find_step, where)) for x, where in uses.items()}
     of_modules = {
         x: where
@@ -143,7 +144,7 @@ def _label_leaves(values: list[Value], labels: _Labels) -> None:
             start = _initial_step(initial.get(x), step, made_in.get(x.name, set()))
             labels.add(x, x.name, start)
         elif x.name:
-            labels.add(x, owned.get(x, x.name), step if counts[x.name] > 1 else None)
+            labels.add(x, owned.get(x) or x.name, step if counts[x.name] > 1 else None)
         elif x.tracked:
             labels.add(x, "leaf", None)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from os.path import commonprefix
+from itertools import takewhile
 
 from ..graph import Value
 from ..scope_part import Scope
@@ -40,7 +40,8 @@ def name_by_owner(uses: Mapping[Value, Sequence[Scope]]) -> dict[Value, str]:
 
 def _join(name: str, paths: list[Path]) -> list[str]:
     """Return `name` behind each path, without the beginning that all paths share."""
-    shared = len(commonprefix(paths))
+    columns = zip(*paths, strict=False)
+    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
     return [".".join((*path[shared:], name)) for path in paths]
 
 

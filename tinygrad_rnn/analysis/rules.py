@@ -14,9 +14,19 @@ from typing import Any
 import numpy as np
 
 from ..graph import Node, Value
-from ..op import Function, rule_source
+from ..op import Function
 from .brackets import ATOM, NEGATION, POSTFIX, POWER, PRODUCT, SUM, WORD, Text
 from .labels import find_dtype, format_constant, format_setting
+from .rule_forms import (
+    COMPARISONS,
+    CONSTANTS,
+    EVERYWHERE,
+    FUNCTIONS,
+    LEVELS,
+    SAME,
+    TRANSPOSED,
+    WRITTEN,
+)
 
 LETTERS = "abcdefhijklmnopqrstuvwxz"
 """The names of the inputs of an op, in order. The letters g and y have another meaning."""
@@ -26,55 +36,6 @@ LEGEND = (
     "from left to right; products are entry by entry, and @ is the matrix product"
 )
 """What the letters in rules stand for."""
-
-EVERYWHERE = ", copied to every entry"
-"""The end of a rule whose result is stretched to the shape of the input."""
-
-SAME = {"widen", "merge_leading_axes", "replace_minus_inf", "list"}
-"""Functions that return their first argument, in another dtype or shape."""
-
-TRANSPOSED = {"mT", "T"}
-
-COMPARISONS: dict[type, str] = {
-    ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.In: "in",
-}  # fmt: skip
-
-CONSTANTS = {"LN2": "ln(2)", "LN10": "ln(10)"}
-
-FUNCTIONS = {
-    "where": "{1} where {0}, else {2}",
-    "keep_where": "{1} where {0}, else 0",
-    "SparseGrad": "{1} at [{2}], else 0",
-    "scatter_rows": "{0} at [{1}], else 0",
-    "share_among_equal": "{0} where {2} = {1}, shared among equal entries, else 0",
-    "transpose": "{0}ᵀ",
-    "sqrt": "√({0})",
-    "sigmoid": "σ({0})",
-    "abs": "|{0}|",
-    "softmax_rule": "{1} · ({0} − Σ({0} · {1}))",
-    "product_rule": "{0} · {1}",
-    "multiply_others": "the product of the other entries of {0}",
-    "split": "its part of {0}",
-    "moveaxis": "its part of {0}",
-    "einsum_cotangents": "einsum of {0} and the other inputs",
-}
-"""Functions of rules that are written with signs or words, by name. Numbers are for arguments."""
-
-LEVELS = {"transpose": POSTFIX, "sqrt": ATOM, "sigmoid": ATOM, "abs": ATOM, "product_rule": PRODUCT}
-"""The levels of these texts; those of all others are `WORD`."""
-
-WRITTEN = {
-    "g * (y * (log(where((a == 0) & (b >= 0), 1, a)) - ((a == 0) & (b > 0))))": "g · y · log(a)",
-    "[g[index] for index in indices]": "its part of g",
-    "list(moveaxis(g, axis, 0) if axis else g)": "its part of g",
-    "where(False, g, 0)": "0",
-    "flip(cumsum(flip(g, axis), axis), axis).reshape(a.shape)": "cumsum of g from the end",
-    "scatter( [g], [index_of_source(a, repeats, axis)], a.shape if axis is not None and a.ndim else "
-    "(a.size,), ).reshape(a.shape)": "the sum of g over the copies",
-    "g[..., 1, None, None] * swapaxes(inv(a), -1, -2)": "g · inv(a)ᵀ",
-    'eigh_cotangent(g, y) if uplo in "lL" else eigh_cotangent(g, y).mT': "eigh_cotangent(g, y)",
-}
-"""Rules that are written by hand, by their source. Some have terms for special numbers only."""
 
 
 def format_rule(y: Value, position: int) -> str:
@@ -202,8 +163,9 @@ class _Writer:
 
     def _write_Subscript(self, tree: ast.Subscript) -> Text:
         rest = self.names.get(tree.value.id) if isinstance(tree.value, ast.Name) else None
-        if isinstance(rest, list) and isinstance(tree.slice, ast.Constant):
-            return rest[tree.slice.value], ATOM  # one of the arguments *inputs
+        place = getattr(tree.slice, "value", None)
+        if isinstance(rest, list) and isinstance(place, int) and place < len(rest):
+            return rest[place], ATOM  # one of the arguments *inputs
         index, whole = self.write(tree.slice)[0], self.write(tree.value)
         if index.replace("None", "").strip("…, ") == "":  # it only adds axes
             return whole
@@ -222,7 +184,10 @@ class _Writer:
         if isinstance(tree.op, ast.MatMult):
             return f"{_bracket(left, NEGATION)} @ {_bracket(right, POWER)}", PRODUCT
         if isinstance(tree.op, ast.BitAnd | ast.BitOr):
-            return f"{left[0]} {'and' if isinstance(tree.op, ast.BitAnd) else 'or'} {right[0]}", WORD
+            return (
+                f"{left[0]} {'and' if isinstance(tree.op, ast.BitAnd) else 'or'} {right[0]}",
+                WORD,
+            )
         if not isinstance(tree.op, ast.Add | ast.Sub):
             raise _UnknownForm
         return self._write_sum(left, right, "+" if isinstance(tree.op, ast.Add) else "−")
@@ -269,8 +234,8 @@ class _Writer:
         if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Div):
             return self._collect(tree.left, above, below) * self._collect(tree.right, below, above)
         if _name_of(tree) == "scale":
-            first, second = tree.args
-            return self._collect(first, above, below) * self._collect(second, above, below)
+            arguments: list[Any] = getattr(tree, "args", [])
+            return prod(self._collect(x, above, below) for x in arguments)
         text = self.write(tree)
         above.append(text)
         return 1
@@ -296,12 +261,11 @@ class _Writer:
             left, right = map(self.write, arguments)
             return f"{_bracket(left, NEGATION)} @ {_bracket(right, POWER)}", PRODUCT
         if name == "finite_difference":
-            return self._write_sum(*map(self.write, arguments), "−")
+            left, right = map(self.write, arguments)
+            return self._write_sum(left, right, "−")
         return self._write_function(name, arguments, tree.keywords)
 
-    def _write_function(
-        self, name: str, arguments: list[Any], keywords: list[ast.keyword]
-    ) -> Text:
+    def _write_function(self, name: str, arguments: list[Any], keywords: list[ast.keyword]) -> Text:
         if name == "scatter_rows":
             arguments = [*arguments, *(k.value for k in keywords if k.arg == "index")]
         texts = [self.write(x) for x in arguments]
@@ -327,7 +291,7 @@ class _Writer:
 
 
 def _name_of(tree: Any) -> str:
-    """Return the name of the function that is called, or "" if there is none."""
+    """Return the name of the function that an expression calls, or ""."""
     function = tree.func if isinstance(tree, ast.Call) else None
     if isinstance(function, ast.Attribute):
         return function.attr

@@ -39,7 +39,11 @@ def initial_states(
         return [zero_state(cell) for cell in cells]
     if hasattr(cells[0], "check_state"):
         whole = cells[0].check_state(operation, state, (len(cells), *batch, hidden_size))
-        return [tree.map(lambda part, i=i: keep_name(part[i], part), whole) for i in range(len(cells))]
+
+        def select(i: int) -> Any:
+            return tree.map(lambda part: keep_name(part[i], part), whole)
+
+        return [select(i) for i in range(len(cells))]
     return unstack_states(operation, state, zero_state(cells[0]), len(cells))
 
 
