@@ -64,7 +64,7 @@ class ScopePart:
 
     def format_without_call(self) -> str:
         """Return the part of a resolved scope as text, without the number of the call or scan."""
-        if self.kind == "loop":  # it stands in place of a module, whose text is its name
+        if self.kind == "loop":  # its name is the text of the module that it replaces
             return self.name.partition(", ")[0]
         return self.format().partition(", ")[0] if self.kind == "module" else self.format()
 

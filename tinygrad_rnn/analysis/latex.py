@@ -80,9 +80,10 @@ def _write_expression(node: Node, labels: dict[Value, str], inline: Inline) -> s
         is_base = form is None or (i == 0 and form[1] == "^{")
         if is_base and field in texts and needs_brackets(*texts[field], before, after):
             text = f"({text})"
-        # Braces keep a text with a superscript whole, because LaTeX allows one superscript only.
-        raised = format_piece(after)[:1] == "^" or (form is not None and form[i + 1] == "^{")
-        result += f"{{{text}}}" if raised and "^" in text else text
+        result += text
+        if format_piece(after)[:1] == "^" or (form is not None and form[i + 1] == "^{"):
+            # LaTeX allows one superscript for each symbol, so an empty one gets the second.
+            result += "{}" if "^" in text and text.endswith("}") else ""
         result += form[i + 1] if form else ""
     return _add_settings(node, result, fill_formula(formula, texts)[1])
 
