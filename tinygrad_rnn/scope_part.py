@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
-
-if TYPE_CHECKING:
-    from .graph import Value
 
 
 # Not frozen: a frozen part takes three times as long to create, and each time step creates one.
@@ -90,14 +87,14 @@ class GradientName(str):
     """
 
     __slots__ = ("of",)
-    of: ref[Value]
+    of: ref[Any]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return str, (str(self),)  # a copy in another process has only the text
 
     @classmethod
-    def give(cls, x: Value, g: Any) -> None:
-        """Name `g` as the gradient of `x`, unless it has a name or no rule has computed it."""
+    def give(cls, x: Any, g: Any) -> None:
+        """Name the Value `g` as the gradient of `x`, unless it has a name or no rule made it."""
         node = getattr(g, "node", None)  # the results of a compiled call share one object
         scope = node.scope if node is not None else ()
         if x.name and g._name is None and scope and scope[-1].kind == "gradient":

@@ -14,7 +14,7 @@ from ..graph import Value, toposort
 from ..nn.html_table import html_table
 from ..scope_part import Scope, format_scope
 from ..tensor import Tensor
-from .equations import format_equation
+from .expressions import format_equation
 from .labels import escape_unprintable, format_constant, label_values
 from .row_norms import row_norms
 from .rules import LEGEND, format_rule
@@ -35,12 +35,12 @@ class Contribution:
     rule : str
         The rule that ran, as a formula. In it, ``g`` is the gradient of the op's result, ``y`` is
         that result, and ``a``, ``b``, … are the inputs of the op.
-    source : str
-        The source of this rule.
     gradient : ndarray
         The contribution, in the shape and dtype of the input.
     total : ndarray
         The sum of all contributions to the input so far, this one included.
+    source : str
+        The source of the rule.
 
     Examples
     --------
@@ -54,9 +54,9 @@ class Contribution:
     input: Value
     label: str
     rule: str
-    source: str
     gradient: np.ndarray
     total: np.ndarray
+    source: str
 
     @property
     def _is_first(self) -> bool:
@@ -240,7 +240,7 @@ class _Collector:
         for i, (x, contribution, total) in zip(tracked, self.collected, strict=True):
             source = node.op.rule_text(node.op.inputs[0 if node.op.variadic else i])
             label = labels.get(x) or format_constant(x)
-            yield Contribution(x, label, format_rule(y, i), source, contribution, total)
+            yield Contribution(x, label, format_rule(y, i), contribution, total, source)
         self.collected.clear()
 
 

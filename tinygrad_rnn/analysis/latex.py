@@ -6,7 +6,7 @@ import re
 
 from ..graph import Node, Value
 from .brackets import POSTFIX, fill_formula, find_skeleton, needs_brackets, parse_formula
-from .equations import Inline, format_heading, join_inputs, list_equations, list_operands
+from .expressions import Inline, format_heading, join_inputs, list_equations, list_operands
 from .labels import find_dtype, format_constant, format_setting, format_settings
 from .latex_names import format_label, format_piece, format_words
 

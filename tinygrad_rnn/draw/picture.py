@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import Any
 
 from ..analysis.brackets import ATOM
-from ..analysis.equations import format_expression
+from ..analysis.expressions import format_expression
 from ..analysis.labels import format_caption, format_constant, label_values
 from ..analysis.scopes import Loop, find_loops_around, is_in_gradient, resolve_scopes
 from ..errors import format_count
