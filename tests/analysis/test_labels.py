@@ -223,3 +223,22 @@ def test_an_initial_state_keeps_its_name():
     x = tg.Tensor(X, name="x")
     assert list_inputs(layer, x, h) == {"x", "start"}
     assert list_inputs(layer, x, h, lengths=[3, 1]) == {"x", "start"}
+
+
+# -- settings --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("build", "written"),
+    [
+        (lambda v: v.transpose(2, 1, 0), "vᵀ"),
+        (lambda v: v.transpose(0, 2, 1), "vᵀ [axes=(0, 2, 1)]"),
+        (lambda v: tg.grad((v[1:] ** 2).sum() + (v[:, 0] ** 2).sum(), v, create_graph=True), None),
+    ],
+)
+def test_settings_say_no_more_than_the_formula(build, written):
+    text = tg.graph(build(leaf_with(np.ones((2, 3, 4)), "v")) * 1).text(shapes=False)
+    if written is None:
+        assert "indices=[:, 0; 1:]" in text
+    else:
+        assert f"= {written} ⊙ 1" in text

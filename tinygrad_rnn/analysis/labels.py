@@ -309,6 +309,8 @@ def format_setting(x: Any) -> str:
         return ":".join(bounds) + ("" if x.step is None else f":{format_setting(x.step)}")
     if isinstance(x, tuple):
         return ", ".join(map(format_setting, x))
+    if isinstance(x, list):
+        return f"[{'; '.join(map(format_setting, x))}]"
     if x is Ellipsis:
         return "…"
     return format_constant(x) if getattr(x, "shape", ()) else escape_unprintable(str(x))
@@ -324,13 +326,18 @@ def _format_short_setting(x: Any) -> str:
 
 
 def format_settings(node: Node) -> dict[str, str]:
-    """Return the text of each setting that is not in the op's formula and not at its default."""
+    """Return the text of each setting that is not in the op's formula and not at its default.
+
+    Axes in the opposite order are what the formula of a transpose says anyway.
+    """
     mentioned = {field for _, field, _, _ in parse_formula(node.op.formula)}
     defaults = node.op.defaults
     return {
         name: f"({format_setting(value)})" if isinstance(value, tuple) else format_setting(value)
         for name, value in node.params.items()
-        if name not in mentioned and repr(value) != repr(defaults.get(name))
+        if name not in mentioned
+        and repr(value) != repr(defaults.get(name))
+        and not (node.op.name == "transpose" and value == (*reversed(range(len(value))),))
     }
 
 

@@ -61,7 +61,13 @@ OPERATORS = {
 }  # fmt: skip
 """Functions for which LaTeX has a command of the same name."""
 
-FUNCTIONS = {"σ": r"\sigma", "Σ": r"\sum", "Π": r"\prod", "mod": r"\bmod"}
+FUNCTIONS = {
+    "σ": r"\sigma",
+    "Σ": r"\sum",
+    "Π": r"\prod",
+    "mod": r"\bmod",
+    "fmod": r"\operatorname{fmod}",
+}
 
 BELOW, ABOVE = "₋₀₁₂₃₄₅₆₇₈₉ₜ₊", "⁽⁾⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 
