@@ -161,6 +161,7 @@ def test_the_equations_of_a_loop():
         ("#12", r"\#12"),
         ("50%", r"\text{50\%}"),
         ("中", r"\text{U+4E2D}"),
+        ("hidden α", r"\text{hidden \(\alpha\)}"),
     ],
 )
 def test_labels(label, written):

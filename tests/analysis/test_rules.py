@@ -136,3 +136,26 @@ def test_rules_of_ones_own():
 
     defined_of_rules.vjps(a=slope)
     assert rules_of(defined_of_rules(A)) == ["2g · exp(−a)"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "written"),
+    [
+        (lambda g, y, a: g if a.ndim > 1 else np.exp(g), "g if a.ndim > 1, else exp(g)"),
+        (lambda g, y, a: g * a[1:] + a[..., None], "g · a[1:] + a"),
+        (lambda g, y, a: g * (1 - 3), "−2g"),
+        (lambda g, y, a: g * tg.sigmoid(a).sum(axis=0), "g · Σ(σ(a))"),
+        (lambda g, y, a: -(-g * a) / -y, "−g · a / y"),
+        (lambda g, y, a: g * (a if y is None else y), "g * (a if y is None else y)"),
+        (lambda g, y, a: g * ~a, "g * ~a"),
+        (lambda g, y, a: g % a, "g % a"),
+        (lambda g, y, a: np.where((a > 0) & (y > 0), g, 0), "g where (a > 0 and y > 0), else 0"),
+    ],
+)
+def test_forms_of_rules(rule, written):
+    @tg.op("form({a})")
+    def form_of_rules(a):
+        return a * 1
+
+    form_of_rules.vjps(a=rule)
+    assert rules_of(form_of_rules(A)) == [written]

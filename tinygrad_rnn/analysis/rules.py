@@ -129,15 +129,10 @@ class _Writer:
     def _write_Tuple(self, tree: Any) -> Text:
         return ", ".join(self.write(x)[0] for x in tree.elts), WORD
 
-    def _write_List(self, tree: Any) -> Text:
-        return f"[{self._write_Tuple(tree)[0]}]", ATOM
-
     def _write_UnaryOp(self, tree: ast.UnaryOp) -> Text:
-        if isinstance(tree.op, ast.USub):
-            return self._write_product(tree)
-        if not isinstance(tree.op, ast.Not):
+        if not isinstance(tree.op, ast.USub):
             raise _UnknownForm
-        return f"not {_bracket(self.write(tree.operand), SUM)}", WORD
+        return self._write_product(tree)
 
     def _write_Compare(self, tree: ast.Compare) -> Text:
         text = _bracket(self.write(tree.left), SUM)
