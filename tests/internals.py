@@ -3,8 +3,11 @@
 from tinygrad_rnn import backward, serialize, tree
 from tinygrad_rnn.analysis import brackets as levels
 from tinygrad_rnn.analysis.brackets import fill_formula
-from tinygrad_rnn.analysis.labels import escape_unprintable
+from tinygrad_rnn.analysis.labels import escape_unprintable, label_values
+from tinygrad_rnn.analysis.latex_names import format_label
 from tinygrad_rnn.analysis.row_norms import row_norms
+from tinygrad_rnn.analysis.rule_forms import WRITTEN
+from tinygrad_rnn.analysis.rules import format_rule
 from tinygrad_rnn.analysis.scopes import plain_scope
 from tinygrad_rnn.app import cli, interrupt, progress, run_log
 from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
@@ -44,7 +47,7 @@ from tinygrad_rnn.gradcheck import (
 )
 from tinygrad_rnn.graph import EAGER, Node, Value, context, toposort
 from tinygrad_rnn.nn.dropout import reuse_masks
-from tinygrad_rnn.op import Op, registry
+from tinygrad_rnn.op import Op, apply, registry
 from tinygrad_rnn.ops import methods_elsewhere, names_elsewhere, numpy_protocol
 from tinygrad_rnn.ops.collector import collector_paused
 from tinygrad_rnn.ops.composition import compositions
@@ -66,6 +69,7 @@ __all__ = [
     "HANDLER",
     "PAUSE",
     "TEXT",
+    "WRITTEN",
     "Architecture",
     "CharModel",
     "CheckpointFile",
@@ -84,6 +88,7 @@ __all__ = [
     "Trainer",
     "Value",
     "WrittenError",
+    "apply",
     "backward",
     "backward_pass",
     "batches",
@@ -100,9 +105,12 @@ __all__ = [
     "escape_unprintable",
     "fill_formula",
     "find_target",
+    "format_label",
+    "format_rule",
     "guard",
     "interrupt",
     "is_elementwise",
+    "label_values",
     "levels",
     "load_metadata",
     "load_model",

@@ -89,6 +89,7 @@ class Value:
 
     __slots__ = ("__weakref__", "_grad", "_name", "array", "changed", "node", "tracked")
 
+    _name: str | None
     array: np.ndarray
     node: Any  # a Node or None; Any because most callers know that it is a Node
     tracked: bool

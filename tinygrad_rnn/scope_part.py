@@ -1,9 +1,10 @@
-"""Scopes, which say where an op was recorded, and functions that write them as text."""
+"""Scopes, which say where an op was recorded, and their text; names of gradients."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
 
 # Not frozen: a frozen part takes three times as long to create, and each time step creates one.
@@ -63,6 +64,12 @@ class ScopePart:
         call = self.said or self.call
         return f"{self.name}{other}" + (f", {what} {call}" if call > 1 else "")
 
+    def format_without_call(self) -> str:
+        """Return the part of a resolved scope as text, without the number of the call or scan."""
+        if self.kind == "loop":  # its name is the text of the module that it replaces
+            return self.name.partition(", ")[0]
+        return self.format().partition(", ")[0] if self.kind == "module" else self.format()
+
     __str__ = format
 
 
@@ -73,3 +80,28 @@ Scope = tuple[ScopePart, ...]
 def format_scope(scope: Scope, step: str = "t={}", separator: str = " / ") -> str:
     """Return the parts of a scope in one line, for example ``gru / t=3``."""
     return separator.join([part.format(step) for part in scope])
+
+
+class GradientName(str):
+    """The name of a gradient: ``∂`` and the name of the value whose gradient it is.
+
+    Attributes
+    ----------
+    of : weakref.ref
+        That value, which may be gone.
+    """
+
+    __slots__ = ("of",)
+    of: ref[Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, (str(self),)  # a copy in another process has only the text
+
+    @classmethod
+    def give(cls, x: Any, g: Any) -> None:
+        """Name the Value `g` as the gradient of `x`, unless it has a name or no rule made it."""
+        node = getattr(g, "node", None)  # the results of a compiled call share one object
+        scope = node.scope if node is not None else ()
+        if x.name and g._name is None and scope and scope[-1].kind == "gradient":
+            g._name = name = cls(f"∂{x.name}")
+            name.of = ref(x)

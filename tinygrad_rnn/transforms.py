@@ -20,7 +20,7 @@ from .errors import argument_error, describe, messages
 from .graph import Value, context, see, toposort
 from .ops import stack
 from .ops.collector import collector_paused
-from .scope_part import ScopePart
+from .scope_part import GradientName, ScopePart
 from .tensor import Tensor
 
 
@@ -309,7 +309,12 @@ def _compute_gradients(
         order = toposort(output)
         visited = _enter_scopes(order) if create_graph else order
         arriving = backward_pass({output: cotangent}, visited, record=create_graph, interior=True)
-        gradients = {value: g for value, g in arriving if value in requested}
+        gradients = {}
+        for value, g in arriving:
+            if create_graph:
+                GradientName.give(value, g)
+            if value in requested:
+                gradients[value] = g
     if create_graph:
         return tuple(gradients.get(x) for x in inputs)
     return tuple(

@@ -100,7 +100,7 @@ def test_steps_and_contributions_are_one_line_each():
         "<step 3 of 4: #2 = tanh(#1), g = [1 1]>",
         "<step 4 of 4: #1 = w ⊙ w, g = [0.94 0.42]>",
     ]
-    assert repr(steps[-1].contributions[0]) == "<w gets g * b = [0.47 0.42]>"
+    assert repr(steps[-1].contributions[0]) == "<w gets g · b = [0.47 0.42]>"
     assert "\n" in str(steps[-1])
 
 
@@ -139,7 +139,7 @@ def test_a_notebook_shows_a_step_as_a_table():
     page = Tags(list(tg.backward_steps(weighted()))[-1]._repr_html_())
     assert "4 of 4  #1 = w ⊙ w" in page.text
     assert "g = [0.94 0.42] arrives" in page.text
-    for cell in ("input", "w", "g * b", "[0.47 0.42]", "[1.47 1.42]"):
+    for cell in ("input", "w", "g · b", "[0.47 0.42]", "[1.47 1.42]"):
         assert cell in page.text
 
 

@@ -216,6 +216,15 @@ def test_a_program_includes_the_source_of_a_user_defined_op():
     assert "def compile_bump(a):" in fast.source
 
 
+def test_a_drawing_of_a_program_says_whose_a_weight_is():
+    fast = tg.compile(
+        tg.nn.Sequential(tg.nn.Linear(3, 3, rng=0), tg.tanh, tg.nn.Linear(3, 3, rng=0))
+    )
+    fast(np.ones((2, 3), np.float32))
+    drawn = {node.name for node in fast.graph().nodes if node.kind == "parameter"}
+    assert drawn == {"0.weight", "0.bias", "2.weight", "2.bias"}
+
+
 def test_a_compiled_call_is_one_box_that_opens_into_its_program():
     fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
     loss = fast(np.ones((50, 2, 3), "float32"))[0].sum()

@@ -10,13 +10,14 @@ import numpy as np
 
 from ..backward import SparseGrad, accumulate, backward_pass, densify
 from ..errors import messages
-from ..graph import Node, Value, toposort
+from ..graph import Value, toposort
 from ..nn.html_table import html_table
 from ..scope_part import Scope, format_scope
 from ..tensor import Tensor
-from .equations import format_equation
+from .expressions import format_equation
 from .labels import escape_unprintable, format_constant, label_values
 from .row_norms import row_norms
+from .rules import LEGEND, format_rule
 
 __all__ = ["Contribution", "Step", "backward_steps"]
 
@@ -32,20 +33,22 @@ class Contribution:
     label : str
         The name of the input in equations, for example ``h₁``, or ``#2`` for an unnamed result.
     rule : str
-        The source of the rule that ran. In it, ``g`` is the gradient of the op's result, ``y`` is
-        that result, and the other names are arguments of the op.
+        The rule that ran, as a formula. In it, ``g`` is the gradient of the op's result, ``y`` is
+        that result, and ``a``, ``b``, … are the inputs of the op.
     gradient : ndarray
         The contribution, in the shape and dtype of the input.
     total : ndarray
         The sum of all contributions to the input so far, this one included.
+    source : str
+        The source of the rule.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
     >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
     >>> step = next(tg.backward_steps(tg.tanh(x)))
-    >>> [(c.label, c.rule, c.gradient.shape) for c in step.contributions]
-    [('x', 'g * (1 - y * y)', ())]
+    >>> [(c.label, c.rule, c.source) for c in step.contributions]
+    [('x', 'g · (1 − y²)', 'g * (1 - y * y)')]
     """
 
     input: Value
@@ -53,6 +56,7 @@ class Contribution:
     rule: str
     gradient: np.ndarray
     total: np.ndarray
+    source: str
 
     @property
     def _is_first(self) -> bool:
@@ -117,10 +121,12 @@ class Step:
             rows.append([c.label, c.rule, _format_array(c.gradient), so_far])
         arrived = f"g = {_format_array(self.gradient)} arrives"
         header = ["input", "gets", "which is", "so far"]
-        return html_table(header, rows, title=f"{self._title()}\n{arrived}")
+        legend = f"{LEGEND}\n" if self.number == 1 else ""
+        return html_table(header, rows, title=f"{legend}{self._title()}\n{arrived}")
 
     def __str__(self) -> str:
-        lines = [" " * (4 - len(str(self.number))) + self._title()]
+        lines = [*LEGEND.split("\n"), ""] if self.number == 1 else []
+        lines.append(" " * (4 - len(str(self.number))) + self._title())
         lines.append(f"      g arrives      {_format_array(self.gradient)}")
         width = max((len(c.label) for c in self.contributions), default=0)
         for c in self.contributions:
@@ -134,8 +140,9 @@ class Step:
 def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     """Run ``loss.backward()`` one op at a time, in the engine's order.
 
-    After the last step, every leaf has the same ``.grad``, bit for bit, as after
-    ``loss.backward()``, and no other backward pass can use the graph. If you stop the loop earlier,
+    After the last step, every leaf and every result has the same ``.grad``, bit for bit, as after
+    ``loss.backward(retain_grads=True)``. So ``tg.graph(loss, show="value,grad")`` shows the
+    gradients of the steps. No other backward pass can use the graph. If you stop the loop earlier,
     no ``.grad`` changes and the graph can still be used.
 
     Parameters
@@ -149,7 +156,8 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     Yields
     ------
     Step
-        One step for each op. ``print(step)`` explains it.
+        One step for each op. ``print(step)`` explains it. The first one explains the letters in
+        rules too.
 
     Raises
     ------
@@ -162,6 +170,9 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     >>> w = tg.Tensor(2.0, requires_grad=True, name="w")
     >>> for step in tg.backward_steps(w * w + w):
     ...     print(step)
+    g: the gradient of the result, y: the result, a, b, …: the inputs of the op
+    from left to right; products are entry by entry, and @ is the matrix product
+    <BLANKLINE>
        1 of 2  #2 = #1 + w
           g arrives      1
           #1  gets  g
@@ -170,29 +181,29 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
                  =  1
        2 of 2  #1 = w ⊙ w
           g arrives      1
-          w  gets  g * b
+          w  gets  g · b
                 =  2
              so far  3
-          w  gets  g * a
+          w  gets  g · a
                 =  2
              so far  5
     >>> w.grad
     array(5., dtype=float32)
     """
     start, order = messages.check_seed("backward_steps", loss, gradient), toposort(loss)
-    labels = label_values(order[::-1])
-    for number, value in enumerate(order[::-1], 1):
-        labels.setdefault(value, f"#{number}")
+    labels = label_values(order[::-1], numbered=True)
     collector = _Collector()
     arrivals = backward_pass({loss: start}, order, interior=True, watch=collector.collect)
     arrived: Any = next(arrivals)
+    complete: list[tuple[Value, Any]] = []
     for number, y in enumerate(order, 1):
         _, g = arrived
+        complete.append(arrived)
         arrived = next(arrivals, None)  # runs the rules of the op that made y
-        contributions = tuple(collector.take(y.node, labels))
+        contributions = tuple(collector.take(y, labels))
         equation, scope = format_equation(y, labels), y.node.scope
         yield Step(number, len(order), y, equation, scope, _as_array(g), contributions)
-    accumulate([arrived, *arrivals] if arrived else [])
+    accumulate([*complete, arrived, *arrivals] if arrived else [])
     for value in order:
         value.node.used = 2
 
@@ -219,16 +230,17 @@ class _Collector:
             total = densify(x, total, self.sparse[x]) if x in self.sparse else _as_array(total)
         self.collected.append((x, _as_array(contribution), np.asarray(total)))
 
-    def take(self, node: Node, labels: dict[Value, str]) -> Iterator[Contribution]:
+    def take(self, y: Value, labels: dict[Value, str]) -> Iterator[Contribution]:
         """Yield the contributions collected since the last call, then clear them.
 
-        All of them are contributions of `node`.
+        All of them are contributions of the op that made `y`.
         """
+        node = y.node
         tracked = [i for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.tracked]
         for i, (x, contribution, total) in zip(tracked, self.collected, strict=True):
-            rule = node.op.rule_text(node.op.inputs[0 if node.op.variadic else i])
+            source = node.op.rule_text(node.op.inputs[0 if node.op.variadic else i])
             label = labels.get(x) or format_constant(x)
-            yield Contribution(x, label, rule, contribution, total)
+            yield Contribution(x, label, format_rule(y, i), contribution, total, source)
         self.collected.clear()
 
 

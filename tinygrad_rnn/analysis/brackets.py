@@ -78,8 +78,8 @@ def fill_formula(formula: str, operands: dict[str, Text], settings: str = "") ->
         if field is not None:
             text, level = operands.get(field, ("{" + field + "}", ATOM))
             after = parts[i + 1][0] if i + 1 < len(parts) else ""
-            result += f"({text})" if _needs_brackets(text, level, literal, after) else text
-    level = operands[parts[0][1] or ""][1] if _skeleton(formula) == "□" else _level(formula)
+            result += f"({text})" if needs_brackets(text, level, literal, after) else text
+    level = operands[parts[0][1] or ""][1] if find_skeleton(formula) == "□" else _level(formula)
     if not settings:
         return result, level
     if formula.endswith(")"):
@@ -88,7 +88,7 @@ def fill_formula(formula: str, operands: dict[str, Text], settings: str = "") ->
 
 
 @cache
-def _skeleton(formula: str) -> str:
+def find_skeleton(formula: str) -> str:
     """Return a formula with □ for each operand, and • for each pair of brackets and its content."""
     text, before = re.sub(r"\{\w+\}", "□", formula), ""
     while text != before:
@@ -100,11 +100,11 @@ def _skeleton(formula: str) -> str:
 @cache
 def _level(formula: str) -> int:
     """Return the level of a formula."""
-    skeleton = _skeleton(formula)
+    skeleton = find_skeleton(formula)
     return next((n for form, n in FORMS.items() if re.fullmatch(form, skeleton)), WORD)
 
 
-def _needs_brackets(text: str, level: int, before: str, after: str) -> bool:
+def needs_brackets(text: str, level: int, before: str, after: str) -> bool:
     """Return True if an operand between these two pieces of a formula needs brackets."""
     left, right = before.strip()[-1:], after.strip()[:1]
     if text.startswith(MINUS) and left and left not in OPENING:

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..errors import argument_error, describe
 from ..graph import Node, Value, toposort, unwrap
-from ..scope_part import Scope
+from ..scope_part import GradientName, Scope
 from .brackets import fill_formula, parse_formula, with_level
-from .scopes import once_per_scope, resolve_scopes, time_step
+from .owners import name_by_owner
+from .scopes import is_in_gradient, once_per_scope, resolve_scopes, time_step
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -51,14 +52,20 @@ def escape_unprintable(name: str) -> str:
 # -- labels of values ----------------------------------------------------------------------------
 
 
-def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value, str]:
+def label_values(
+    values: Iterable[Value], *, unique: bool = True, numbered: bool = False
+) -> dict[Value, str]:
     """Return a label for each named result and each leaf that was used.
 
-    The label of a result is its name and time step (``h₃``). The label of a leaf has no time step,
+    Drawings, equations and `backward_steps` all use these labels.
+
+    The label of a result is its name and time step (``h₃``). The label of a gradient is ``∂`` and
+    the label of the value whose gradient it is (``∂h₃``). The label of a leaf has no time step,
     because a parameter belongs to all steps. There are two exceptions. If several leaves have the
     same name, and one of them is a constant that a single step uses, its label has that step
-    (``x₃``). The label of an initial state has the step before the loop (``h₋₁``). The label of a
-    constant without a name is its value or its shape.
+    (``x₃``). The label of an initial state has the step before the loop (``h₋₁``). Other leaves of
+    the same name have the names of their modules in front (``fc1.weight``). The label of a constant
+    without a name is its value or its shape.
 
     Parameters
     ----------
@@ -68,11 +75,57 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
         If True, no two values get the same label; if False, no two values in the same scope do. A
         label that would repeat an earlier one gets a number (``h⁽²⁾``). Constants without a name
         are exempt.
+    numbered : bool
+        If True, a result without a name has its place among all results as its label (``#4``).
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor(2.0, requires_grad=True, name="w")
+    >>> loss = (w * w).sum()
+    >>> label_values(recorded_values("label_values", loss), numbered=True)[loss]
+    '#2'
     """
     values = list(values)
-    scopes = {} if unique else _scopes_of_labels(values)
+    labels = _Labels({} if unique else _scopes_of_labels(values))
+    _label_leaves(values, labels)
     find_step = once_per_scope(time_step)
-    used_in: dict[Value, set[int | None]] = {}
+    for number, value in enumerate(values, 1):
+        of = value.name.of() if isinstance(value.name, GradientName) else None
+        if of is not None and of.name and of in labels.of:
+            labels.add(value, f"∂{labels.of[of]}", None)
+        elif value.name:
+            # The sum of contributions from several steps ends in one of them, but is of none.
+            scope = value.node.scope
+            labels.add(value, value.name, None if is_in_gradient(scope) else find_step(scope))
+        elif numbered:
+            labels.of[value] = f"#{number}"
+    return labels.of
+
+
+class _Labels:
+    """Labels that are different from each other in each scope."""
+
+    def __init__(self, scopes: dict[Value, Any]):
+        self.scopes = scopes
+        self.of: dict[Any, str] = {}
+        self.taken: Counter[Any] = Counter()
+
+    def add(self, x: Value, name: str, step: int | None) -> None:
+        """Label `x` with `name` and `step`, and with a number if another value has that label."""
+        label = escape_unprintable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
+        where = id(self.scopes.get(x))  # equal scopes are one object
+        self.taken[label, where] += 1
+        while self.taken[label, where] > 1:
+            label += f"⁽{str(self.taken[label, where]).translate(SUPERSCRIPTS)}⁾"
+            self.taken[label, where] += 1
+        self.of[x] = label
+
+
+def _label_leaves(values: list[Value], labels: _Labels) -> None:
+    """Label each leaf that was used."""
+    scopes, find_step = resolve_scopes(values), once_per_scope(time_step)
+    uses: dict[Value, list[Scope]] = {}
     made_in: dict[str | None, set[int]] = {}
     for value in values:
         step = find_step(value.node.scope)
@@ -80,34 +133,32 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
             made_in.setdefault(value.name, set()).add(step)
         for x in value.node.inputs:
             if isinstance(x, Value) and x.node is None:
-                used_in.setdefault(x, set()).add(step)
-    counts, initial = Counter(x.name for x in used_in), find_initial_states(values)
-    labels: dict[Value, str] = {}
-    taken: Counter[Any] = Counter()
-
-    def add(x: Value, name: str, step: int | None) -> None:
-        label = escape_unprintable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
-        where = id(scopes.get(x))  # equal scopes are one object
-        taken[label, where] += 1
-        while taken[label, where] > 1:
-            label += f"⁽{str(taken[label, where]).translate(SUPERSCRIPTS)}⁾"
-            taken[label, where] += 1
-        labels[x] = label
-
-    for x, steps in used_in.items():
-        step = next(iter(steps)) if len(steps) == 1 and not x.tracked else None
+                uses.setdefault(x, []).append(scopes[value])
+    counts: Counter[Any] = Counter(x.name for x in uses)
+    initial = find_initial_states(values)
+    only_step = {x: _find_only_step(x, map(find_step, where)) for x, where in uses.items()}
+    of_modules = {
+        x: where
+        for x, where in uses.items()
+        if x.name and x not in initial and only_step[x] is None and counts[x.name] > 1
+    }
+    owned = name_by_owner(of_modules)
+    for x, step in only_step.items():
         if x.name and not x.tracked and (x in initial or counts[x.name] == 1):
-            add(x, x.name, _initial_step(initial.get(x), step, made_in.get(x.name, set())))
+            start = _initial_step(initial.get(x), step, made_in.get(x.name, set()))
+            labels.add(x, x.name, start)
         elif x.name:
-            add(x, x.name, step if counts[x.name] > 1 else None)
+            labels.add(x, owned.get(x) or x.name, step if counts[x.name] > 1 else None)
         elif x.tracked:
-            add(x, "leaf", None)
+            labels.add(x, "leaf", None)
         else:
-            labels[x] = format_constant(x)
-    for value in values:
-        if value.name:
-            add(value, value.name, find_step(value.node.scope))
-    return labels
+            labels.of[x] = format_constant(x)
+
+
+def _find_only_step(x: Value, steps: Iterable[int | None]) -> int | None:
+    """Return the time step of all uses of a constant; None if there are several, or none."""
+    found = set(steps)
+    return found.pop() if len(found) == 1 and not x.tracked else None
 
 
 def _scopes_of_labels(values: list[Value]) -> dict[Value, Any]:
@@ -262,6 +313,8 @@ def format_setting(x: Any) -> str:
         return ":".join(bounds) + ("" if x.step is None else f":{format_setting(x.step)}")
     if isinstance(x, tuple):
         return ", ".join(map(format_setting, x))
+    if isinstance(x, list):
+        return f"[{'; '.join(map(format_setting, x))}]"
     if x is Ellipsis:
         return "…"
     return format_constant(x) if getattr(x, "shape", ()) else escape_unprintable(str(x))
@@ -277,13 +330,18 @@ def _format_short_setting(x: Any) -> str:
 
 
 def format_settings(node: Node) -> dict[str, str]:
-    """Return the text of each setting that is not in the op's formula and not at its default."""
+    """Return the text of each setting that is not in the op's formula and not at its default.
+
+    Axes in the opposite order are what the formula of a transpose says anyway.
+    """
     mentioned = {field for _, field, _, _ in parse_formula(node.op.formula)}
     defaults = node.op.defaults
     return {
         name: f"({format_setting(value)})" if isinstance(value, tuple) else format_setting(value)
         for name, value in node.params.items()
-        if name not in mentioned and repr(value) != repr(defaults.get(name))
+        if name not in mentioned
+        and repr(value) != repr(defaults.get(name))
+        and not (node.op.name == "transpose" and value == (*reversed(range(len(value))),))
     }
 
 

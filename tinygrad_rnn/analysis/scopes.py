@@ -116,6 +116,11 @@ def time_step(scope: Scope) -> int | None:
     return next((part.index for part in reversed(scope) if part.is_step), None)
 
 
+def is_in_gradient(scope: Scope) -> bool:
+    """Return whether the ops in a scope compute gradients."""
+    return any(part.kind == "gradient" for part in scope)
+
+
 def loop_of(scope: Scope) -> Loop | None:
     """Return a scope's outermost loop and time step in it; None if the scope is in no loop."""
     for i, part in enumerate(scope):

@@ -175,7 +175,9 @@ class CompiledModule(Module):
         from ..draw import graph
         from .sketch import sketch
 
-        return graph(sketch(self._written("graph")[program]), **options)
+        named = self.target.named_parameters() if isinstance(self.target, Module) else ()
+        names: Any = {parameter: name for name, parameter in named}
+        return graph(sketch(self._written("graph")[program], names), **options)
 
     # -- the interface of the target ---------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,15 +37,20 @@ class Drawn:
     defaults: dict[str, Any] = field(default_factory=lambda: {"keepdims": False})
 
 
-def sketch(ready: ReadyProgram) -> Value:
-    """Return a Tensor without numbers, whose graph shows the results and effects of a program."""
+def sketch(ready: ReadyProgram, names: dict[Value, str]) -> Value:
+    """Return a Tensor without numbers, whose graph shows the results and effects of a program.
+
+    `names` are the full names of parameters. They are used where several have the same short name.
+    """
     program = ready.forward.program
     known = dict(zip(ready.traced.program.inputs, ready.traced.sources, strict=True))
     values: dict[Variable, Value] = {}
+    counts = Counter(x.name for x in program.inputs)
     for x in program.inputs:
         kind, what, *_ = known[x]
         values[x] = _leaf(x, kind == "tensor" and what.tracked)
-        values[x].name = x.name or "x"
+        owned = names.get(what) if kind == "tensor" and counts[x.name] > 1 else None
+        values[x].name = owned or x.name or "x"
     _sketch(program.lines, values, ())
     results = [values[y] for y in dict.fromkeys(program.outputs[: ready.count])]
     made = [y for y in results if y.node is not None]

@@ -109,17 +109,26 @@ class Graph:
         """
         return [f"{self.status} · {format_count(len(self._values), 'op')}", *self._picture.notes]
 
-    def text(self, *, shapes: bool = True) -> str:
+    def text(self, *, shapes: bool = True, form: str = "text") -> str:
         """Return the whole graph as numbered equations, grouped by time step.
 
         Parameters
         ----------
         shapes : bool, keyword-only
             If True, write the shape of each result at the end of its line.
+        form : {"text", "latex"}, keyword-only
+            With "latex", the equations are an ``aligned`` environment of LaTeX, to be used in math
+            mode: between ``\\[`` and ``\\]``, or between ``$$`` and ``$$`` in a notebook. It needs
+            the package amsmath alone, and it has no numbers of equations.
 
         Returns
         -------
         str
+
+        Raises
+        ------
+        ValueError
+            If `form` has another value.
 
         Examples
         --------
@@ -129,9 +138,15 @@ class Graph:
         parameters: w (2,)
         <BLANKLINE>
         outside of time
-           1  #1 = Σ(tanh(w ⊙ w))
+           3  #3 = Σ(tanh(w ⊙ w))
+        >>> print(tg.graph(tg.tanh(w * w).sum()).text(shapes=False, form="latex"))
+        \\begin{aligned}
+        &\\text{parameters: } w\\ (2,) \\\\[1ex]
+        &\\text{outside of time} \\\\
+        \\#3 &= \\sum(\\tanh(w \\odot w))
+        \\end{aligned}
         """
-        return equations(self._values[-1], shapes=shapes)
+        return equations(self._values[-1], shapes=shapes, form=form)
 
     def dot(self) -> str:
         """Return this view in the DOT language.

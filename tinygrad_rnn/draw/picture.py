@@ -14,9 +14,9 @@ from itertools import takewhile
 from typing import Any
 
 from ..analysis.brackets import ATOM
-from ..analysis.equations import format_expression
+from ..analysis.expressions import format_expression
 from ..analysis.labels import format_caption, format_constant, label_values
-from ..analysis.scopes import Loop, find_loops_around, resolve_scopes
+from ..analysis.scopes import Loop, find_loops_around, is_in_gradient, resolve_scopes
 from ..errors import format_count
 from ..graph import Value
 from ..scope_part import Scope, ScopePart, format_scope
@@ -256,8 +256,9 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
 
     An op is in the scope in which it was recorded. If an unnamed op contributes to only one named
     result of this scope, both get an inner scope of kind ``"terms"``. For example, the terms of a
-    gate are together with the gate. A leaf is in the innermost scope around all its uses, but a
-    parameter is never in a time step.
+    gate are together with the gate. Ops of a gradient get no such scope, because the name of a
+    gradient may have another time step than its ops. A leaf is in the innermost scope around all
+    its uses, but a parameter is never in a time step.
     """
     recorded_in = resolve_scopes(values)
     heads: dict[Value, Value | None] = {}
@@ -266,7 +267,8 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
         node = value.node
         served = {heads[user] for user in users.get(value, [])}
         head = value if value.name else served.pop() if len(served) == 1 else None
-        is_near = head is not None and recorded_in[head] == recorded_in[value]
+        here = recorded_in[value]
+        is_near = head is not None and recorded_in[head] == here and not is_in_gradient(here)
         heads[value] = head if is_near else None
         for x in node.inputs:
             if isinstance(x, Value) and x.node is not None:

@@ -112,6 +112,8 @@ def _generic_vertex(
 
     vertex = members[model]
     base_name = escape_unprintable((vertex.values[0].name if vertex.values else "") or "")
+    if not vertex.name.startswith(base_name):
+        base_name = ""  # the box of a scope has the name of the scope
     suffix = unify({t: v.name.removeprefix(base_name) for t, v in members.items()})
     return replace(
         vertex,

@@ -24,6 +24,7 @@ from .dropout import drop_input, dropout, sample_mask, with_state_dropout, with_
 from .module import Module
 from .sequence_masks import freeze_finished, length_mask, pad_with_first_step, zero_finished
 from .stacked_states import initial_states, stack_states
+from .step_wrappers import keep_name
 
 OPTIONS = ["batch_first", "dropout", "input_dropout", "state_dropout", "zoneout", "bidirectional"]
 
@@ -280,7 +281,7 @@ class Recurrent(Module, Generic[State]):
         x = checks.as_sequences(name, x, dtype, self.input_size, self.batch_first)
         swap = self.batch_first and x.ndim == 3
         if swap:
-            x = x.swapaxes(0, 1)
+            x = keep_name(x.swapaxes(0, 1), x)
         batch = x.shape[1:-1]
         running = None if lengths is None else length_mask(name, lengths, len(x), batch)
         cells = [cell for row in self.cells for cell in row]
@@ -320,7 +321,7 @@ class Recurrent(Module, Generic[State]):
         name, rng = type(self).__name__, self.rng if self.training else None
         has_unroll = _has_unroll(type(cell))
         if rng and self.input_dropout:
-            x = drop_input(self.input_dropout, x, rng)
+            x = keep_name(drop_input(self.input_dropout, x, rng), x)
         if running is not None:
             x = pad_with_first_step(running, x, reverse)
         step, inputs = cell, x

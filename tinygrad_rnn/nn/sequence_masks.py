@@ -16,7 +16,7 @@ from ..errors import argument_error, describe
 from ..graph import allow, expect, unwrap
 from ..scan import StepFunction
 from ..tensor import Tensor
-from .step_wrappers import array_error, is_array, keep_state, repeat_over_time
+from .step_wrappers import array_error, is_array, keep_name, keep_state, repeat_over_time
 
 
 def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]) -> np.ndarray:
@@ -64,7 +64,7 @@ def pad_with_first_step(running: np.ndarray, x: Any, reverse: bool) -> Any:
     sources = _padding_sources(running)
     lengths = running.sum(axis=0)[sources]
     padding = unwrap(x)[(lengths - 1) * reverse, sources] if allow(lengths.any()) else 1
-    return ops.where(_align(running, x.ndim), x, padding)
+    return keep_name(ops.where(_align(running, x.ndim), x, padding), x)
 
 
 def zero_finished(running: np.ndarray, output: Any) -> Any:

@@ -14,7 +14,7 @@ from .. import ops, tree
 from ..errors import argument_error
 from ..graph import unwrap
 from ..tensor import Tensor
-from .step_wrappers import is_array
+from .step_wrappers import is_array, keep_name
 
 
 def initial_states(
@@ -39,7 +39,11 @@ def initial_states(
         return [zero_state(cell) for cell in cells]
     if hasattr(cells[0], "check_state"):
         whole = cells[0].check_state(operation, state, (len(cells), *batch, hidden_size))
-        return [tree.map(lambda part, i=i: part[i], whole) for i in range(len(cells))]
+
+        def select(i: int) -> Any:
+            return tree.map(lambda part: keep_name(part[i], part), whole)
+
+        return [select(i) for i in range(len(cells))]
     return unstack_states(operation, state, zero_state(cells[0]), len(cells))
 
 
@@ -91,7 +95,7 @@ def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
         def select(zero: Any, part: Any) -> Any:
             if zero is None or part is None:
                 return tree.map(lambda inner: None if inner is None else inner[i], part)
-            return part[i] if is_array(zero) else part[i].item()
+            return keep_name(part[i], part) if is_array(zero) else part[i].item()
 
         return tree.map(select, zeros, whole)
 

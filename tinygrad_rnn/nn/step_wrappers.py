@@ -76,6 +76,16 @@ def append_inputs(inputs: Any, extras: Sequence[np.ndarray]) -> tuple[Any, Calla
     return (*originals, *extras), split
 
 
+def keep_name(made: Any, x: Any) -> Any:
+    """Return `made`, with the name of the constant `x` that it was made from.
+
+    An op on constants is not recorded, so a drawing shows its result where the program has `x`.
+    """
+    if isinstance(made, Tensor) and isinstance(x, Tensor) and made.node is None:
+        made.name = made.name or x.name
+    return made
+
+
 def name_of(step: StepFunction) -> str:
     """Return the name of a function, or the class name of a callable object."""
     return getattr(step, "__name__", type(step).__name__)
