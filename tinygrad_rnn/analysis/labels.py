@@ -89,14 +89,14 @@ def label_values(
     values = list(values)
     labels = _Labels({} if unique else _scopes_of_labels(values))
     _label_leaves(values, labels)
-    find_step = once_per_scope(time_step)
+    scopes, find_step = resolve_scopes(values), once_per_scope(time_step)
     for number, value in enumerate(values, 1):
         of = value.name.of() if isinstance(value.name, GradientName) else None
         if of is not None and of.name and of in labels.of:
             labels.add(value, f"∂{labels.of[of]}", None)
         elif value.name:
             # The sum of contributions from several steps ends in one of them, but is of none.
-            scope = value.node.scope
+            scope = scopes[value]
             labels.add(value, value.name, None if is_in_gradient(scope) else find_step(scope))
         elif numbered:
             labels.of[value] = f"#{number}"
@@ -128,7 +128,7 @@ def _label_leaves(values: list[Value], labels: _Labels) -> None:
     uses: dict[Value, list[Scope]] = {}
     made_in: dict[str | None, set[int]] = {}
     for value in values:
-        step = find_step(value.node.scope)
+        step = find_step(scopes[value])
         if step is not None:
             made_in.setdefault(value.name, set()).add(step)
         for x in value.node.inputs:
@@ -170,7 +170,7 @@ def _scopes_of_labels(values: list[Value]) -> dict[Value, Any]:
     scopes: dict[Value, Any] = {**resolve_scopes(values)}
     find_step = once_per_scope(time_step)
     for value in values:
-        in_time = find_step(value.node.scope) is not None
+        in_time = find_step(scopes[value]) is not None
         for x in value.node.inputs:
             if isinstance(x, Value) and x.node is None:
                 scopes.setdefault(x, scopes[value] if in_time and not x.tracked else x)
@@ -212,15 +212,16 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
     values : iterable of Value
         Results, oldest first.
     """
+    values = list(values)
     starts: dict[Value, int] = {}
-    find_step = once_per_scope(time_step)
-    for by_step in _group_repeated_ops(values):
+    scopes, find_step = resolve_scopes(values), once_per_scope(time_step)
+    for by_step in _group_repeated_ops(scopes):
         if max(by_step) - min(by_step) >= len(by_step):
             continue  # with gaps between the steps, the step before is unknown
         lags: dict[tuple[int, str], set[int]] = {}
         for step, node in by_step.items():
             for i, x in _named_inputs(node):
-                made = find_step(x.node.scope) if x.node else None
+                made = find_step(scopes[x]) if x in scopes else None
                 if made is not None and made != step:
                     lags.setdefault((i, x.name or ""), set()).add(step - made)
         for step, node in by_step.items() if lags else ():
@@ -231,7 +232,7 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
     return starts
 
 
-def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
+def _group_repeated_ops(scopes: dict[Value, Scope]) -> Iterable[dict[int, Node]]:
     """Return, for each op in the body of a loop, its nodes by time step.
 
     Ops are counted from the end of a step, because the first step may lack some of the ops at its
@@ -240,9 +241,9 @@ def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
     counts: Counter[tuple] = Counter()
     groups: dict[tuple, dict[int, Node]] = {}
     find_place = once_per_scope(_place_in_loop)
-    for value in reversed(list(values)):
+    for value in reversed(scopes):
         node = value.node
-        if place := find_place(node.scope):
+        if place := find_place(scopes[value]):
             loop, step = place
             counts[loop, step, node.op.name] += 1
             key = loop, node.op.name, counts[loop, step, node.op.name]
@@ -254,8 +255,7 @@ def _place_in_loop(scope: Scope) -> tuple[tuple, int] | None:
     """Return a key of the place in the innermost loop, and the step; None outside of loops."""
     for i in reversed(range(len(scope))):
         if scope[i].is_step:
-            before, after = map(str, scope[:i]), map(str, scope[i + 1 :])
-            return (tuple(before), scope[i].call, tuple(after)), scope[i].index
+            return (scope[:i], scope[i + 1 :]), scope[i].index
     return None
 
 

@@ -50,6 +50,8 @@ def face_of(vertex: Vertex, look: Look, lag: int) -> Face:
     first, *rest = _wrap(vertex.text, len(vertex.name))
     if vertex.text or not vertex.name:
         title.append(Span(f"  {first}" if title else first or " ", big))
+    if vertex.kind == "op" and vertex.number and look.numbers:
+        title.append(Span(f" {vertex.number}", small, theme.faint))
     if vertex.kind == "state":
         # The lag is written here because a label along the edge would lie across frames.
         late = f"  t{-lag:+} → t".replace("-", "−")

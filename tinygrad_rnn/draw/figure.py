@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+MOST_NUMBERS = 99
+"""The greatest number of ops of a graph whose results show their numbers."""
+
+
 class Graph:
     """The graph of a result, as data and as a figure.
 
@@ -403,6 +407,7 @@ def graph(
         theme=THEMES[check.one_of("graph", "theme", theme, THEMES)],
         direction=check.one_of("graph", "direction", direction, ("up", "down", "right")),
         width=options.parse_width(width),
+        numbers=len(values) <= MOST_NUMBERS,
         title=check.instance("graph", "title", title, str, "a str", 'write title="…"'),
         note=check.flag("graph", "note", note),
         legend=check.flag("graph", "legend", legend),

@@ -35,6 +35,8 @@ class Look:
         True if the notes are below the figure.
     legend : bool
         True if a legend is below the figure.
+    numbers : bool
+        True if results without a name show their numbers.
     width : float or None
         The greatest width of the drawing, in points; None if it is not limited.
     """
@@ -49,6 +51,7 @@ class Look:
     title: str = ""
     note: bool = True
     legend: bool = False
+    numbers: bool = True
     width: float | None = None
 
     @property

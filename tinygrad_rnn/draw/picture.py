@@ -53,6 +53,8 @@ class Vertex:
         The number of ops that the vertex stands for.
     reach : int
         For a state: the number of time steps from its computation to its use.
+    number : str
+        For a result without a name: its number (``#4``), which text and `backward_steps` use too.
     carries : str
         For the first state of a loop that has a name of its own: the name of the state in the
         steps after it.
@@ -79,6 +81,7 @@ class Vertex:
     formula: str = ""
     reach: int = 0
     carries: str = ""
+    number: str = ""
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -196,7 +199,7 @@ def build_picture(values: Iterable[Value]) -> Picture:
         ids[key] = f"{kind}{counts[kind]}"
         picture.vertices[ids[key]] = Vertex(ids[key], kind, scope=scopes[key], **attributes)
 
-    for value in values:
+    for number, value in enumerate(values, 1):
         node = value.node
         if node.op.name == "part":  # a result of a compiled call is drawn as the box of the call
             ids[value] = ids[node.inputs[0]]
@@ -223,6 +226,7 @@ def build_picture(values: Iterable[Value]) -> Picture:
             values=(value,),
             ops=1,
             formula=formula if value.name and is_short else "",
+            number="" if value.name else f"#{number}",
         )
         for key in sources:
             flow = (key,) if isinstance(key, Value) else ()

@@ -117,6 +117,7 @@ def _generic_vertex(
     suffix = unify({t: v.name.removeprefix(base_name) for t, v in members.items()})
     return replace(
         vertex,
+        number="",
         id=members[present[0]].id,
         name=base_name + suffix if vertex.name else "",
         text=unify({t: v.text for t, v in members.items()}),
