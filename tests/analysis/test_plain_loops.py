@@ -1,4 +1,4 @@
-"""Loops over time in plain Python: which are found, which are not, and that a scan looks the same."""
+"""Loops over time in plain Python: which are found, and that they look like scans."""
 
 import numpy as np
 import pytest
@@ -92,8 +92,8 @@ def test_a_loop_gives_the_picture_of_a_scan():
         _, h = cell(x[t], h)
     pictures = [tg.graph(out, fold="gate", parameters="hide") for out in (by_scan, h.sum())]
     kinds = [
-        sorted((v.kind, v.name, plain_scope(v.scope)[:1]) for v in p.nodes if v.name != "x")
-        for p in pictures
+        sorted((v.kind, v.name, plain_scope(v.scope)[:1]) for v in picture.nodes)
+        for picture in pictures
     ]
     assert [k for k in kinds[0] if k[0] == "state"] == [k for k in kinds[1] if k[0] == "state"]
 

@@ -283,6 +283,7 @@ def test_every_symbol_that_the_package_can_print_has_a_reading():
     strings = {
         node.value
         for path in root.rglob("*.py")
+        if path.name != "latex_names.py"  # it reads the letters of users' names
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

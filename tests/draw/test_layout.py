@@ -102,7 +102,7 @@ def test_every_engine_draws_the_right_picture(kind, number, engine):
     for a, b in combinations(drawn.boxes, 2):
         assert not overlap(drawn.boxes[a], drawn.boxes[b]), (names[a], names[b])
 
-    for number, edge in enumerate(graph.edges):
+    for edge in graph.edges:
         (points,) = drawn.curves[drawn.edges.index(f"{edge.source}->{edge.target}")]
         for x, y, title in drawn.titles:
             inside = (points[:, 0] > x + 2) & (points[:, 0] < x + 5 * len(title))
@@ -142,7 +142,7 @@ def test_every_step_has_the_same_layout(engine):
             name = re.sub("[₀-₉₋]+", "", v.name)
             frames.setdefault(key, {})[v.scope[place[0] + 1 :], name, v.kind, v.text[-3:]] = v
     offsets = {}
-    for (loop, step), inside in frames.items():
+    for (loop, _), inside in frames.items():
         left = min(drawn.boxes[v.id][0] for v in inside.values())
         for key, v in inside.items():
             box = drawn.boxes[v.id]

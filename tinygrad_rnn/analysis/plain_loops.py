@@ -26,7 +26,7 @@ def add_plain_loops(values: Sequence[Value], scopes: dict[Value, Scope]) -> dict
     values : sequence of Value
         Results, oldest first.
     scopes : dict of Value to Scope
-        Their scopes, from `resolve_scopes`. Results in a time step, or in a gradient, are left alone.
+        Their scopes. Results in a time step, or in a gradient, are left alone.
     """
     left = [
         value
@@ -110,9 +110,12 @@ def _cut_into_turns(
         before += 1
     starts = [a - before for a in anchors]
     turns = [list(range(a, b)) for a, b in pairwise(starts)]
-    expected = [tokens[i] for i in turns[-1]]
-    last = [i for i, token in zip(range(starts[-1], len(tokens)), expected) if tokens[i] == token]
-    last = last[: next((n for n, i in enumerate(last) if i != starts[-1] + n), len(last))]
+    start, length = starts[-1], len(turns[-1])
+    while length and [tokens[i] for i in turns[-1][:length]] != list(
+        tokens[start : start + length]
+    ):
+        length -= 1
+    last = range(start, start + length)
     return [[values[i] for i in turn] for turn in (*turns, last)]
 
 

@@ -18,7 +18,7 @@ from .frame_tree import is_time
 from .label_size import text_width
 from .look import Look
 from .orient import Orientation
-from .picture import Edge, Picture, Vertex, find_places
+from .picture import Edge, Picture, Vertex, find_lags, find_places
 from .placing import PlacedFrame, Placement, Placer
 from .splines import write_spline
 
@@ -40,14 +40,14 @@ SHAPES = {
 def place(picture: Picture, look: Look) -> Placement:
     """Return where everything in a picture is."""
     turn = Orientation(look.direction)
-    lags = _find_lags(picture)
+    lags = find_lags(picture)
 
     def size_of(vertex: Vertex) -> tuple[float, float]:
         face = face_of(vertex, look, lags.get(vertex.id, 0))
         return turn.size(*measure_face(face, vertex.kind))
 
     def title_of(scope: Scope) -> float:
-        return text_width(_frame_title(scope), look.points)
+        return text_width(frame_title(scope), look.points)
 
     return Placer(picture, size_of, title_of, turn.title_side).place()
 
@@ -63,7 +63,8 @@ def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequenc
     drawing = graphviz.Digraph(
         graph_attr={
             "bgcolor": theme.paper, "fontname": look.font, "fontcolor": theme.faint,
-            "fontsize": f"{look.points - 1:g}", "rankdir": RANKDIR[look.direction], "splines": "true", "margin": "0", "pad": "0.06",
+            "fontsize": f"{look.points - 1:g}", "rankdir": RANKDIR[look.direction],
+            "splines": "true", "margin": "0", "pad": "0.06",
             "labelloc": "b", "labeljust": "l", "label": write_caption(look, notes),
             **({"size": f"{look.width / 72:.3f},1000"} if look.width else {}),
         },
@@ -77,21 +78,13 @@ def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequenc
         },
     )  # fmt: skip
     _add_frames(drawing, picture, placement, look)
-    show_widths = "grad" in look.show and look.backward_done
-    widths = _edge_widths(picture) if show_widths else {}
-    places = find_places(picture)
-    for number, (edge, path) in enumerate(zip(picture.edges, placement.paths, strict=True)):
-        style = _edge_style(edge, places, look, widths.get(number))
+    styles = edge_styles(picture, look)
+    for edge, style, path in zip(picture.edges, styles, placement.paths, strict=True):
         style["pos"] = write_spline(turn.path(path), flat=look.direction == "right")
         drawing.edge(edge.source, edge.target, **style)
     if look.title:
         _add_title(drawing, placement, look, turn)
     return drawing.source
-
-
-def _find_lags(picture: Picture) -> dict[str, int]:
-    """Return how many steps a state is carried, by the id of its vertex, if steps are rolled up."""
-    return {edge.target: edge.lag for edge in picture.edges if edge.lag}
 
 
 def _add_title(drawing: Any, placement: Placement, look: Look, turn: Orientation) -> None:
@@ -110,13 +103,13 @@ def _add_frames(drawing: Any, picture: Picture, placement: Placement, look: Look
     """Add the frames with their titles, and the vertices in them."""
     import graphviz
 
-    turn, lags = Orientation(look.direction), _find_lags(picture)
+    turn, lags = Orientation(look.direction), find_lags(picture)
     boxes: dict[Scope, Any] = {(): drawing}
     for number, frame in enumerate(placement.frames, 1):
         boxes[frame.scope] = graphviz.Digraph(name=f"cluster{number}")
         boxes[frame.scope].attr(**_place_frame(frame, look, turn))
     for vertex in picture.vertices.values():
-        style = _vertex_style(vertex, look)
+        style = vertex_style(vertex, look)
         width, height = turn.size(*placement.sizes[vertex.id])
         x, y = turn.point(placement.centres[vertex.id])
         style |= {"width": f"{width / 72:.4f}", "height": f"{height / 72:.4f}"}
@@ -132,7 +125,7 @@ def _place_frame(frame: PlacedFrame, look: Look, turn: Orientation) -> dict[str,
     x, y, right, top = turn.box(frame.corner, frame.width, frame.height)
     style = _frame_style(frame.scope[-1], look)
     style |= {"bb": f"{x:.2f},{y:.2f},{right:.2f},{top:.2f}"}
-    if title := _frame_title(frame.scope):
+    if title := frame_title(frame.scope):
         wide = text_width(title, look.points)
         style |= {"label": html_lines(title)}
         style |= {"lp": f"{x + frame.title_at + wide / 2:.2f},{top - 9:.2f}"}
@@ -140,7 +133,7 @@ def _place_frame(frame: PlacedFrame, look: Look, turn: Orientation) -> dict[str,
     return style
 
 
-def _frame_title(scope: Scope) -> str:
+def frame_title(scope: Scope) -> str:
     """Return the title of a frame.
 
     The frame around a gate and its terms has none because the gate itself shows the name.
@@ -166,7 +159,7 @@ def _frame_style(part: ScopePart, look: Look) -> dict[str, str]:
     }
 
 
-def _vertex_style(vertex: Vertex, look: Look) -> dict[str, str]:
+def vertex_style(vertex: Vertex, look: Look) -> dict[str, str]:
     """Return the attributes of a vertex."""
     theme = look.theme
     fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(
@@ -180,6 +173,17 @@ def _vertex_style(vertex: Vertex, look: Look) -> dict[str, str]:
     if look.is_marked(vertex.values):
         style |= {"color": theme.gradient, "penwidth": "2.2"}
     return style
+
+
+def edge_styles(picture: Picture, look: Look) -> list[dict[str, str]]:
+    """Return the attributes of each edge."""
+    show_widths = "grad" in look.show and look.backward_done
+    widths = _edge_widths(picture) if show_widths else {}
+    places = find_places(picture)
+    return [
+        _edge_style(edge, places, look, widths.get(number))
+        for number, edge in enumerate(picture.edges)
+    ]
 
 
 def _edge_style(

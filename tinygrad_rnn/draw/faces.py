@@ -70,7 +70,7 @@ def face_of(vertex: Vertex, look: Look, lag: int) -> Face:
 
 
 def _write_numbers(value: Value, look: Look) -> Face:
-    """Return the lines with the numbers of a value and of its gradient, as far as they are shown."""
+    """Return the lines with the numbers of a value and of its gradient, if they are shown."""
     face: Face = []
     if "value" in look.show:
         face += [[Span(line, look.small, look.theme.faint)] for line in _format_array(value.array)]

@@ -187,14 +187,31 @@ class Graph:
         drawn = drawn[drawn.index("<svg") :]
         return adapt_to_page(drawn) if self._look.theme is THEMES["auto"] else drawn
 
+    def tikz(self) -> str:
+        """Return this view as TikZ, to be put into a paper by ``\\input``.
+
+        The paper needs the packages amsmath and tikz, and TikZ's library arrows.meta. Formulas are
+        set in the paper's fonts.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+        >>> tg.graph(w.sum()).tikz().splitlines()[-1]
+        '\\\\end{tikzpicture}'
+        """
+        from .tikz import write_tikz
+
+        return write_tikz(self._picture, self._place(), self._look)
+
     def save(self, path: str | Path, *, dpi: float = 96) -> Path:
         """Write the figure to `path`, in the format given by the suffix of the name.
 
         Parameters
         ----------
         path : path-like
-            A name that ends in .svg, .png, .pdf, .dot, .txt or .json. The first three need
-            Graphviz; the others do not.
+            A name that ends in .svg, .png, .pdf, .dot, .tex, .txt or .json. The first three need
+            Graphviz; the others do not. A .tex file holds TikZ, see `tikz`.
         dpi : float
             The number of pixels per inch of a PNG, from 10 to 1200.
 

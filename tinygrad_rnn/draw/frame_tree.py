@@ -13,7 +13,7 @@ from typing import Any
 
 from ..layout.boxes import FRAME, Terminal, Wire
 from ..scope_part import Scope, ScopePart
-from .picture import Edge, Picture, Vertex
+from .picture import Edge, Picture, Vertex, common_scope
 from .steps import key_across_steps
 
 STEP = ScopePart("step", index=-1)
@@ -245,7 +245,7 @@ class FrameTree:
     def _put_beside(self, first: Frame, second: Frame) -> None:
         """Put the frames around two loops side by side, where they are in one frame."""
         frames = {frame.scope: frame for frame in self.walk()}
-        depth = next(i for i, (a, b) in enumerate(zip(first.scope, second.scope)) if a != b)
+        depth = len(common_scope(first.scope, second.scope))
         around = frames[first.scope[:depth]]
         a, b = (frames[step.scope[: depth + 1]] for step in (first, second))
         wires = [(w.source.item, s) for w in around.wires.values() for s in w.sinks]

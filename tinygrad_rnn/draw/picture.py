@@ -146,6 +146,11 @@ def find_places(picture: Picture) -> dict[str, Loop | None]:
     return find_loops_around({name: vertex.scope for name, vertex in picture.vertices.items()})
 
 
+def find_lags(picture: Picture) -> dict[str, int]:
+    """Return how many steps a state is carried, by the id of its vertex, if steps are rolled up."""
+    return {edge.target: edge.lag for edge in picture.edges if edge.lag}
+
+
 def merge_vertices(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
     """Return `picture` with each vertex in `stands_for` replaced by its entry there.
 

@@ -176,7 +176,7 @@ class Placer:
         if not way:
             return 0.0
         height = self.sizes[way[-1]][1] / 2
-        for frame, inner in zip(way[:-1], way[1:], strict=True):
+        for frame, inner in pairwise(way):
             height += self.layouts[frame].corners[inner][1]
         return height
 
@@ -268,21 +268,28 @@ class Placer:
                 self._put_frame(inner, (*scope, shown), columns, place, (x, y))
                 continue
             for column, left in self.rows[inner].lefts.items():
-                kind, index = column
-                parts = {v.scope[: len(scope) + 1] for c in _vertices_in(inner) for v in [c]}
-                here = [s for s in parts if s[:-1] == scope and (s[-1].kind, s[-1].index) == column]
-                if not here:
+                here = self._scope_of_step(inner, scope, column)
+                if here is None:
                     continue
                 at = x + left, y
                 if column in inner.marks:
-                    self._put_marks(inner, column, here[0], place, at)
+                    self._put_marks(inner, column, here, place, at)
                 else:
-                    self._put_frame(inner, here[0], (*columns, column), place, at)
+                    self._put_frame(inner, here, (*columns, column), place, at)
 
     def _crossed(self, layout: Arrangement) -> list[float]:
         """Return where wires cross the side of a frame that has the title."""
         ports = {"above": layout.exits, "below": layout.entries, "left": {}}[self.title_side]
         return list(ports.values())
+
+    def _scope_of_step(self, step: Frame, around: Scope, column: Column) -> Scope | None:
+        """Return the scope of one step of a loop; None if there is no vertex in it."""
+        depth = len(around)
+        for vertex in _vertices_in(step):
+            scope = vertex.scope[: depth + 1]
+            if scope[:-1] == around and (scope[-1].kind, scope[-1].index) == column:
+                return scope
+        return None
 
     def _put_frame(
         self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: _Place, at: Point

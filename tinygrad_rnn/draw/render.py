@@ -14,7 +14,8 @@ FORMATS = ("svg", "png", "pdf")
 _PYGRAPHVIZ = """
 import sys, pygraphviz
 drawing = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="nop2", args=" ".join(sys.argv[2:])))
+form, *options = sys.argv[1:]
+sys.stdout.buffer.write(drawing.draw(None, format=form, prog="nop2", args=" ".join(options)))
 """
 
 

@@ -28,6 +28,7 @@ def _choose_writer(figure: Any, path: Path, dpi: float) -> Callable[[], bytes]:
     writers = {
         **{form: lambda form=form: _draw(figure, path, form, dpi) for form in FORMATS},
         "dot": lambda: _encode(figure.dot()),
+        "tex": lambda: _encode(figure.tikz()),
         "txt": lambda: _encode(figure.text()),
         "json": lambda: _encode(json.dumps(figure.data(), indent=1)),
     }

@@ -140,13 +140,18 @@ def _add_computed_starts(picture: Picture, keep_leaves: bool) -> Picture:
             continue
         carried = state.values[0].name or "" if state.values else ""
         name = vertex.name or carried + str(step - state.reach).translate(SUBSCRIPTS)
+        shown = name if carried or vertex.name else ""
         starts[source, loop, step] = Vertex(
-            "_".join([f"{source}_in{step}", *_inner_steps(loop)]), "state", name if carried or vertex.name else "",
-            "" if carried or vertex.name else "·", _step_scope(loop, step), vertex.values,
-            reach=state.reach, carries=carried,
-        )  # fmt: skip
-    if not keep_leaves:
-        picture = _turn_leaves_into_states(picture, roles, filled, parameters)
+            "_".join([f"{source}_in{step}", *_inner_steps(loop)]),
+            "state",
+            shown,
+            "" if shown else "·",
+            _step_scope(loop, step),
+            vertex.values,
+            reach=state.reach,
+            carries=carried,
+        )
+    picture = _turn_leaves_into_states(picture, roles, filled, parameters)
     if not starts:
         return picture
     edges: dict[Edge, None] = {}
