@@ -108,6 +108,7 @@ class FrameTree:
         for edge in picture.edges:
             uses[edge.source, edge.target] += 1
             self.pieces.append(self._lead(edge, uses[edge.source, edge.target]))
+        self._find_makers_behind_marks()
         self._find_consecutive_loops()
 
     # -- vertices ----------------------------------------------------------------------------------
@@ -216,6 +217,18 @@ class FrameTree:
         if chip in step.chips and self.picture.vertices[edge.source].kind != "steps":
             step.chips[chip] = items
         return []
+
+    def _find_makers_behind_marks(self) -> None:
+        """Give each chip behind omitted steps the maker of the state that goes into them."""
+        for step in self.walk():
+            into = {edge.target: edge.source for edge in step.carried}
+            for edge in step.carried:
+                chip, source = self.slots[edge.target], into.get(edge.source)
+                if step.chips.get(chip) == [] and source is not None:
+                    chain = self.chains[source]
+                    depth = next(i for i, (frame, _) in enumerate(chain) if frame is step)
+                    inner = [frame for frame, _ in chain[depth + 1 :]]
+                    step.chips[chip] = [*inner, self.slots[source]]
 
     def _find_consecutive_loops(self) -> None:
         """Note which loops continue others: their first states come from those, and nothing else.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..analysis.latex_names import format_label, format_piece, format_words
@@ -14,6 +15,8 @@ from .picture import Picture, Vertex, find_lags
 from .placing import Placement
 from .splines import make_spline
 
+COUNT = re.compile(r"[\d,]+ ops?|…|—")
+QUAD = r"\quad "
 NEEDS = r"""% needs \usepackage{amsmath}, \usepackage{tikz} and \usetikzlibrary{arrows.meta}"""
 
 
@@ -45,8 +48,8 @@ def _write_frames(placement: Placement, look: Look, scale: float) -> Iterator[st
         yield rf"\draw[{options}] ({x:.1f},{y:.1f}) rectangle ({right:.1f},{top:.1f});"
         if title := frame_title(frame.scope):
             at = f"({x + frame.title_at:.1f},{top - 9:.1f})"
-            text = _write_text(format_words(title), look.points - 1, look.theme.faint, scale)
-            yield rf"\node[anchor=west,inner sep=0pt] at {at} {{{text}}};"
+            text = _write_text(format_words(title), look.points - 1, look.theme.faint)
+            yield rf"\node[anchor=west,inner sep=0pt,scale={scale:.4f}] at {at} {{{text}}};"
 
 
 def _write_vertex(
@@ -74,32 +77,31 @@ def _write_vertex(
         box = " -- ".join([*map(_at, corners), "cycle"])
     if vertex.kind != "steps":
         yield rf"\draw[{options}] {box};"
-    lines = r"\\[-1pt]".join(_write_lines(face_of(vertex, look, lag), look, scale))
-    yield rf"\node[align=center,inner sep=0pt] at ({x:.1f},{y:.1f}) {{{lines}}};"
+    lines = r"\\[-1pt]".join(_write_lines(face_of(vertex, look, lag), look))
+    yield rf"\node[align=center,inner sep=0pt,scale={scale:.4f}] at {_at((x, y))} {{{lines}}};"
 
 
-def _write_lines(face: Face, look: Look, scale: float) -> Iterator[str]:
-    for i, spans in enumerate(face):
-        yield "".join(_write_span(span, look, scale, is_detail=i > 0) for span in spans)
+def _write_lines(face: Face, look: Look) -> Iterator[str]:
+    for spans in face:
+        yield "".join(_write_span(span, look) for span in spans)
 
 
-def _write_span(span: Span, look: Look, scale: float, *, is_detail: bool) -> str:
-    """Return a span: a name as a bold symbol, anything else as a formula."""
+def _write_span(span: Span, look: Look) -> str:
+    """Return a span: a name as a bold symbol, a count as words, anything else as a formula."""
     text = span.text.strip()
     if span.bold:
         body = rf"$\boldsymbol{{{format_label(text)}}}$"
-    elif text and text not in "…" and not (is_detail and "…" in text):
-        body = f"${format_piece(text)}$"
-    else:
+    elif COUNT.fullmatch(text):
         body = format_words(text)
-    space = r"\;\," if span.text.startswith("  ") else r"\," if span.text.startswith(" ") else ""
-    body = (f"${space}$" if space else "") + body
-    return _write_text(body, span.points, span.color or look.theme.ink, scale)
+    else:
+        pieces = (format_piece(piece) if piece else "" for piece in text.split("  "))
+        body = f"${QUAD.join(pieces)}$"
+    space = "~~" if span.text.startswith("  ") else "~" if span.text.startswith(" ") else ""
+    return _write_text(space + body, span.points, span.color or look.theme.ink)
 
 
-def _write_text(body: str, points: float, color: str, scale: float) -> str:
-    size, line = points * scale, 1.2 * points * scale
-    font = rf"\fontsize{{{size:.2f}}}{{{line:.2f}}}\selectfont"
+def _write_text(body: str, points: float, color: str) -> str:
+    font = rf"\fontsize{{{points:g}}}{{{1.2 * points:g}}}\selectfont"
     return rf"{{{font}\color[HTML]{{{color[1:].upper()}}}{body}}}"
 
 
