@@ -17,8 +17,8 @@ PARAMETERS_WIDTH = 80
 """The greatest width of the lines that list the parameters."""
 
 
-def format_graph(output: Value, *, shapes: bool = True, form: str = "text") -> str:
-    """Return the graph of `output` as equations in the order in which they were computed.
+def format_graph(*outputs: Value, shapes: bool = True, form: str = "text") -> str:
+    """Return the graph of the outputs as equations in the order in which they were computed.
 
     The name of a result is followed by its time step (``h₁``). A result without a name is inlined
     into the equation that uses it, if it is used only once and its text is short. Otherwise it is
@@ -31,8 +31,8 @@ def format_graph(output: Value, *, shapes: bool = True, form: str = "text") -> s
 
     Parameters
     ----------
-    output : Tensor
-        The result of a computation, such as a loss.
+    *outputs : Tensor
+        The results of a computation, such as a loss.
     shapes : bool
         If True, write the shape of each result on the right.
     form : {"text", "latex"}
@@ -46,7 +46,7 @@ def format_graph(output: Value, *, shapes: bool = True, form: str = "text") -> s
     Raises
     ------
     TypeError
-        If `output` has no graph.
+        If an output has no graph.
     ValueError
         If `form` has another value.
 
@@ -69,7 +69,7 @@ def format_graph(output: Value, *, shapes: bool = True, form: str = "text") -> s
     time step 1
        6  h₁ = tanh(w ⊙ h₀ + 2)                                             ()
     """
-    values = recorded_values("draw.text", output)
+    values = recorded_values("draw.text", *outputs)
     labels = label_values(values, numbered=True)
     if check.one_of("graph.text", "form", form, ("text", "latex")) == "latex":
         return write_equations(values, labels, shapes)

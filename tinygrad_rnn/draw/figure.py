@@ -150,7 +150,7 @@ class Graph:
         \\#3 &= \\sum(\\tanh(w \\odot w))
         \\end{aligned}
         """
-        return equations(self._values[-1], shapes=shapes, form=form)
+        return equations(*self._outputs, shapes=shapes, form=form)
 
     def dot(self) -> str:
         """Return this view in the DOT language.
