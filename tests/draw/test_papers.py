@@ -1,4 +1,4 @@
-"""Pictures for papers and lectures: widths, titles, legends, fonts, TikZ, and one file for two themes."""
+"""Pictures for papers and lectures: widths, titles, legends, fonts, TikZ, one file for two themes."""
 
 import re
 import shutil
@@ -76,6 +76,30 @@ def test_a_scope_of_the_name_of_a_word_goes_before():
     with tg.scope("step"):
         y = tg.tanh(w * 2)
     assert [v.name for v in tg.graph(y.sum(), fold="step").nodes if v.kind == "fold"] == ["step"]
+
+
+def test_equal_blocks_are_one_box():
+    loss = NETWORKS["residual MLP"](12)
+    for graph in (tg.graph(loss), tg.graph(loss, fold="blocks")):
+        (box,) = [v for v in graph.nodes if v.kind == "fold"]
+        assert (box.name, box.text) == ("block 0 … block 11", "×12, 36 ops")
+
+
+def test_the_items_of_a_list_of_modules_have_its_name():
+    class Net(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = tg.nn.ModuleList([tg.nn.Linear(3, 3, rng=k) for k in range(2)])
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = tg.tanh(layer(x))
+            return x
+
+    graph = tg.graph(Net()(np.ones((1, 3), np.float32)).sum(), fold=())
+    assert {str(v.scope[-1]) for v in graph.nodes if len(v.scope) > 1} == {"layers.0", "layers.1"}
+    names = {v.name for v in graph.nodes if v.kind == "parameter"}
+    assert names == {"layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"}
 
 
 def test_title_notes_legend_and_fonts():

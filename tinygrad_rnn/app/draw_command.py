@@ -20,6 +20,7 @@ SMALLER = "use a smaller --length, or a shorter --text"
 EXAMPLES = (
     "tinygrad-rnn draw --demo",
     "tinygrad-rnn draw --demo --roll --out step.svg",
+    "tinygrad-rnn draw --demo --width column --out figure.pdf",
     "tinygrad-rnn draw model.safetensors --backward --show shape,grad --out graph.pdf",
     "tinygrad-rnn draw model.safetensors --text hello --out -",
 )
@@ -28,7 +29,7 @@ OPTIONS = {
     "--out": (
         Path("graph.svg"),
         "FILE",
-        "a .svg, .png, .pdf, .dot, .txt or .json file, or - to print equations",
+        "a .svg, .png, .pdf, .dot, .tex, .txt or .json file, or - to print equations",
     ),
     "--text": (str, "TEXT", "text that the model reads (default: its vocabulary's characters)"),
     "--length": (4, "N", "number of time steps if --text is not given"),
@@ -42,7 +43,9 @@ OPTIONS = {
         ("once", "chips", "hide"),
     ),
     "--highlight": (str, "NAME", "mark the paths from the loss back to this parameter"),
-    "--theme": ("light", "NAME", "colours: light, dark or print", THEMES),
+    "--width": (str, "HOW", "width on paper: column, page, slide or a number of points"),
+    "--title": ("", "TEXT", "a line above the figure"),
+    "--theme": ("light", "NAME", "colours: light, dark, auto (as the page is) or print", THEMES),
     "--direction": ("up", "WHERE", "direction in which data flows: up, down or right", DIRECTIONS),
 }
 """The default, the name of the value and the help text of each option; see `add_options`."""
@@ -65,8 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "replace FILE even if it is no drawing"
     parser.add_argument("--overwrite", action="store_true", help=text)
     parser.add_argument("--roll", action="store_true", help="draw one time step to stand for all")
+    text = "explain shapes and colours below the figure"
+    parser.add_argument("--legend", action="store_true", help=text)
+    text = "leave out the lines below the figure"
+    parser.add_argument("--no-note", action="store_true", help=text)
     text = "draw each module or gate of this name as one box; if NAME is a number, do so with "
-    text += "all modules and gates at this depth; repeatable"
+    text += "all modules and gates at this depth; gate, step, module and blocks fold all of these; "
+    text += "repeatable"
     parser.add_argument("--fold", action="append", default=[], metavar="NAME", help=text)
 
 
@@ -91,11 +99,15 @@ def run(options: argparse.Namespace) -> int:
         show=options.show,
         steps=options.steps,
         roll=options.roll,
-        fold=[int(scope) if scope.isdecimal() else scope for scope in options.fold],
+        fold=[int(scope) if scope.isdecimal() else scope for scope in options.fold] or None,
         parameters=options.parameters,
         highlight=None if options.highlight is None else _find_parameter(model, options.highlight),
         theme=options.theme,
         direction=options.direction,
+        width=float(options.width) if _is_number(options.width) else options.width,
+        title=options.title,
+        legend=options.legend,
+        note=not options.no_note,
     )
     if str(options.out) == "-":
         print(fit_encoding(drawing.text()))
@@ -106,6 +118,11 @@ def run(options: argparse.Namespace) -> int:
         raise OSError(str(error)) from error
     print(f"{path}: {'; '.join(drawing.notes)}")
     return 0
+
+
+def _is_number(text: str | None) -> bool:
+    """Return whether an argument is written as a number."""
+    return text is not None and text.replace(".", "", 1).isdecimal()
 
 
 def _require_replaceable(path: Path) -> None:

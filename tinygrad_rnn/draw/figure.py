@@ -366,7 +366,8 @@ def graph(
         example ``"gru / layer 0"``). A scope is a module, a layer, a ``tg.scope``, or a named
         result with the unnamed results in its formula. ``"gate"`` gives every named result a box
         with its whole formula (``"names"`` is the same), ``"step"`` gives every time step a box,
-        and ``"module"`` every outermost module. ``()`` shows every op.
+        ``"module"`` every outermost module, and ``"blocks"`` equal blocks that follow each other
+        one box for all. ``()`` shows every op.
     parameters : {"once", "chips", "hide"}, optional
         Draw each parameter once ("once"), at each of its uses ("chips"), or not at all ("hide").
         The default is "chips" if `roll` is True, else "once".

@@ -10,7 +10,7 @@ from ..errors import format_count
 from .picture import Picture, Vertex, common_scope, merge_vertices, scope_outside_time
 from .roll import roll_steps
 from .steps import find_loops, keep_steps
-from .views import copy_parameters, fold_scopes, fold_steps, hide_parameters
+from .views import copy_parameters, fold_blocks, fold_scopes, fold_steps, hide_parameters
 
 MAX_VERTICES = 600
 """The greatest number of visible vertices that are drawn."""
@@ -78,6 +78,9 @@ def _views(picture: Picture) -> Iterator[View]:
             what = f'view: fold="gate", steps="first:2,last:1"{hidden}'
             yield what, lambda some=some: fold_scopes(some, "names")
     bare, few = hide_parameters(picture), hide_parameters(few)
+    blocks = fold_blocks(bare)
+    if len(blocks.vertices) < len(bare.vertices):
+        yield 'view: fold="blocks", parameters="hide"', lambda: blocks
     if has_loops:
         yield 'view: fold="step"', lambda: fold_steps(fold_scopes(bare, "names"))
         what = 'view: fold="step", steps="first:2,last:1"'

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import chain
 
 import numpy as np
 
@@ -26,8 +27,8 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
     by : int or str
         The depth, the name or the path of the scopes. ``"gate"`` selects every named result,
         together with the unnamed results in its formula; ``"names"`` is the same. ``"step"``
-        selects every time step, and ``"module"`` every outermost module. A scope of such a name
-        goes before. Parameters stay outside of the boxes.
+        selects every time step, ``"module"`` every outermost module, and ``"blocks"`` equal blocks
+        that follow each other. A scope of such a name goes before. Parameters stay outside of the boxes.
 
     Raises
     ------
@@ -68,6 +69,61 @@ def fold_modules(picture: Picture) -> Picture:
             return folded
     return picture
 
+
+def fold_blocks(picture: Picture) -> Picture:
+    """Return `picture` with one box for equal blocks that follow each other: ``×12``.
+
+    Blocks are scopes in one scope. They are equal if they have the same ops, whatever their
+    parameters are.
+    """
+    ops: dict[Scope, list[str]] = {}
+    for vertex in picture.vertices.values():
+        for depth in range(1, len(vertex.scope) + 1):
+            inside = ops.setdefault(vertex.scope[:depth], [])
+            if vertex.kind == "op":
+                inside.append(vertex.values[0].node.op.name)
+    used = {
+        (picture.vertices[edge.source].scope, picture.vertices[edge.target].scope)
+        for edge in picture.edges
+    }
+    folds: dict[Scope, Scope] = {}
+    for run in _find_runs(ops, used):
+        if len(run) >= LEAST_BLOCKS:
+            name = f"{run[0][-1]} … {run[-1][-1]}"
+            box = (*run[0][:-1], ScopePart("blocks", name, len(run)))
+            folds |= dict.fromkeys(run, box)
+
+    def find_block(scope: Scope) -> Scope | None:
+        ends = (folds.get(scope[:depth]) for depth in range(1, len(scope) + 1))
+        return next((box for box in ends if box), None)
+
+    return (_fold(picture, find_block) if folds else None) or picture
+
+
+def _find_runs(
+    ops: Mapping[Scope, list[str]], used: Collection[tuple[Scope, Scope]]
+) -> Iterable[list[Scope]]:
+    """Return the scopes in each scope, cut into runs of equal ones of which each uses the last."""
+    runs: dict[Scope, list[list[Scope]]] = {}
+    for scope, inside in ops.items():
+        if is_time(scope[-1]) or scope[-1].kind == "terms" or not inside:
+            continue
+        siblings = runs.setdefault(scope[:-1], [])
+        last = siblings[-1][-1] if siblings else None
+        size = len(scope)
+        if (
+            last
+            and ops[last] == inside
+            and any((a[:size], b[:size]) == (last, scope) for a, b in used)
+        ):
+            siblings[-1].append(scope)
+        else:
+            siblings.append([scope])
+    return chain.from_iterable(runs.values())
+
+
+LEAST_BLOCKS = 3
+"""The least number of equal blocks that become one box."""
 
 CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN", "recurrent": "cell"}
 """What a box for one step of a layer says, by the layer's usual name."""
@@ -171,12 +227,15 @@ def _fold(
         folds[name] = fold
     if not folds:
         return None
+    counts = {boxes[fold].id: fold[-1].index for fold in boxes if fold[-1].kind == "blocks"}
     folded = merge_vertices(picture, {name: boxes[fold] for name, fold in folds.items()})
     for name, vertex in folded.vertices.items():
         if (fold := find_fold(vertex.scope)) in boxes:  # a leaf of this scope, outside of the box
             vertex = replace(vertex, scope=boxes[fold].scope)
         if vertex.kind == "fold" and not vertex.text:
-            vertex = replace(vertex, text=format_count(vertex.ops, "op"))
+            count = counts.get(vertex.id, 0)
+            text = f"×{count}, " if count else ""
+            vertex = replace(vertex, text=text + format_count(vertex.ops, "op"))
         folded.vertices[name] = vertex
     _name_steps(folded, {box.id for fold, box in boxes.items() if fold[-1].kind == "step"})
     return folded
@@ -310,5 +369,11 @@ def _keep_vertices(picture: Picture, names: set[str]) -> Picture:
     return Picture(vertices, edges, list(picture.notes))
 
 
-WORDS = {"names": fold_gates, "gate": fold_gates, "step": fold_steps, "module": fold_modules}
+WORDS = {
+    "names": fold_gates,
+    "gate": fold_gates,
+    "step": fold_steps,
+    "module": fold_modules,
+    "blocks": fold_blocks,
+}
 """The words for kinds of scopes that `fold_scopes` takes."""

@@ -126,6 +126,9 @@ class Holder(NamedCalls):
         self.__dict__.update(_parameters=parameters, _modules=modules)
         return others
 
+    def _name_items(self) -> None:
+        """Give the items of a list of modules their names."""
+
     def _sort(
         self,
         entries: Iterable[tuple[str, Any]],
@@ -139,6 +142,7 @@ class Holder(NamedCalls):
                 if self._modules.get(name) is not entry:
                     self._require_no_cycle(name, entry)
                     entry.__dict__["_scope"] = name
+                    entry._name_items()
                 modules[name] = entry
             elif not isinstance(entry, Tensor):
                 others.append(entry)

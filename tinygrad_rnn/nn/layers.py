@@ -418,9 +418,11 @@ class ModuleList(Module):
         return module
 
     def _name_items(self) -> None:
-        """Give each item its index as a name. The ops of the item are recorded under this name."""
+        """Give each item a name, under which its ops are recorded: ``layers.0``, or its index."""
+        own = self.__dict__["_scope"]
+        before = "" if own == "modulelist" else f"{own}."
         for i, module in enumerate(self._items):
-            module.__dict__["_scope"] = str(i)
+            module.__dict__["_scope"] = f"{before}{i}"
 
 
 def _check_index(operation: str, i: Any, n: int) -> int:
