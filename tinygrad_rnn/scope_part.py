@@ -53,6 +53,11 @@ class ScopePart:
         """True for a time step, and for a part that stands for the steps that a drawing omits."""
         return self.kind in ("step", "steps")
 
+    @property
+    def is_time(self) -> bool:
+        """True for a time step, and for a part that stands for several or all steps."""
+        return self.is_step or self.kind == "rolled"
+
     def format(self, step: str = "t={}") -> str:
         """Return the part as text, such as ``gru (2)`` or ``t=3``; `step` formats a time step."""
         if self.is_step:

@@ -14,7 +14,6 @@ from ..analysis.scopes import Loop
 from ..scope_part import Scope, ScopePart, format_scope
 from .caption import write_caption
 from .faces import face_of, html_lines, html_text, measure_face, norm_of, write_face
-from .frame_tree import is_time
 from .label_size import text_width
 from .look import Look
 from .orient import Orientation
@@ -155,7 +154,7 @@ def _frame_style(part: ScopePart, look: Look) -> dict[str, str]:
         "penwidth": "0.7",
         "color": theme.faint,
         "label": "",
-        "fillcolor": theme.step if is_time(part) else theme.cluster,
+        "fillcolor": theme.step if part.is_time else theme.cluster,
     }
 
 

@@ -14,7 +14,7 @@ from ..analysis.labels import label_values, recorded_values
 from ..analysis.scopes import loop_of, plain_scope
 from ..errors import argument_error, describe, format_count
 from ..graph import Value
-from . import options, views
+from . import options, parameter_views, views
 from .dot import place, write_dot
 from .fit import SCREEN, choose_view, shrink_to_fit
 from .look import FONT, Look
@@ -443,9 +443,9 @@ def graph(
         picture = views.fold_scopes(picture, by)
     if parameters != "once":
         picture = (
-            views.copy_parameters(picture)
+            parameter_views.copy_parameters(picture)
             if parameters == "chips"
-            else views.hide_parameters(picture)
+            else parameter_views.hide_parameters(picture)
         )
     paths = None
     if highlight is not None:

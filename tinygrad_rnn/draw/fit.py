@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 
 from ..errors import format_count
+from .equal_blocks import fold_blocks
+from .parameter_views import copy_parameters, hide_parameters
 from .picture import Picture, Vertex, common_scope, merge_vertices, scope_outside_time
 from .roll import roll_steps
 from .steps import find_loops, keep_steps
-from .views import copy_parameters, fold_blocks, fold_scopes, fold_steps, hide_parameters
+from .views import fold_scopes, fold_steps
 
 MAX_VERTICES = 600
 """The greatest number of visible vertices that are drawn."""

@@ -13,19 +13,14 @@ from typing import Any
 
 from ..layout.boxes import FRAME, Terminal, Wire
 from ..scope_part import Scope, ScopePart
+from .crossings import key_across_steps
 from .picture import Edge, Picture, Vertex, common_scope
-from .steps import key_across_steps
 
 STEP = ScopePart("step", index=-1)
 """The part of a scope that stands for every step of a loop."""
 
 Column = tuple[str, int]
 """The kind of a step's scope part (`steps` for those left out), and its index."""
-
-
-def is_time(part: ScopePart) -> bool:
-    """Return whether a part of a scope is a time step, or stands for several or all time steps."""
-    return part.is_step or part.kind == "rolled"
 
 
 @dataclass(slots=True, eq=False)
@@ -116,7 +111,7 @@ class FrameTree:
     def _add_vertices(self) -> None:
         ranks: Counter[tuple[Any, ...]] = Counter()
         for vertex in reversed(self.picture.vertices.values()):
-            abstract = tuple(STEP if is_time(part) else part for part in vertex.scope)
+            abstract = tuple(STEP if part.is_time else part for part in vertex.scope)
             slot: Hashable = vertex.id
             if STEP in abstract:
                 ranks[vertex.scope, key_across_steps(vertex)] += 1
@@ -126,11 +121,11 @@ class FrameTree:
         for vertex in self.picture.vertices.values():
             frame, chain = self.root, [(self.root, None)]
             for part in vertex.scope:
-                shared = STEP if is_time(part) else part
+                shared = STEP if part.is_time else part
                 if shared not in frame.frames:
                     frame.frames[shared] = Frame((*frame.scope, shared))
                 frame = frame.frames[shared]
-                column = (part.kind, part.index) if is_time(part) else None
+                column = (part.kind, part.index) if part.is_time else None
                 columns = tuple(c for _, c in chain if c)
                 self.parts.setdefault((frame, columns), part)
                 if column and column not in frame.columns:

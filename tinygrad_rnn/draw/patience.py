@@ -15,7 +15,8 @@ def say_if_slow(what: str) -> Iterator[None]:
     """Print what is being done to standard error, if the block takes longer than a second."""
 
     def say() -> None:
-        print(f"graph: {what} …", file=sys.stderr, flush=True)
+        sys.stderr.write(f"graph: {what} …\n")
+        sys.stderr.flush()
 
     timer = Timer(SECONDS, say)
     timer.daemon = True

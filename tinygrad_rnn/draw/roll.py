@@ -10,8 +10,9 @@ from dataclasses import replace
 from ..analysis.labels import SUBSCRIPTS, escape_unprintable
 from ..analysis.scopes import Loop, is_nested, loop_of, once_per_scope
 from ..scope_part import Scope, ScopePart
+from .crossings import SUBSCRIPT, key_across_steps
 from .picture import Edge, Picture, Vertex, find_places, merge_vertices
-from .steps import SUBSCRIPT, find_loops, key_across_steps
+from .steps import find_loops
 
 INDEX = re.compile(r"\[(\d+)(?=[],])")
 

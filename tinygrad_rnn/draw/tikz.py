@@ -41,8 +41,7 @@ def _write_frames(placement: Placement, look: Look, scale: float) -> Iterator[st
     for frame in placement.frames:
         x, y, right, top = turn.box(frame.corner, frame.width, frame.height)
         part = frame.scope[-1]
-        is_time = part.is_step or part.kind == "rolled"
-        fill = look.theme.step if is_time else look.theme.cluster
+        fill = look.theme.step if part.is_time else look.theme.cluster
         dashed = ",dashed" if part.kind == "steps" else ""
         options = f"draw={_color(look.theme.faint)},fill={_color(fill)},rounded corners=3pt{dashed}"
         yield rf"\draw[{options}] ({x:.1f},{y:.1f}) rectangle ({right:.1f},{top:.1f});"

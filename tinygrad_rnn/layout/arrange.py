@@ -7,8 +7,8 @@ from typing import Any
 
 from .boxes import Arrangement, Chip, Item, Wire
 from .channels import CALM, RAIL_GAP, SIDE, Channel
-from .paths import PathDrawer
 from .rows import Rows
+from .wire_paths import PathDrawer
 
 SIDE_PAD = 10.0
 """The distance of items from the left and the right side of the frame."""
@@ -52,9 +52,12 @@ def arrange(
     flat = dict.fromkeys(items, 1)
     rows = Rows(items, wires, chips, flat if chips else _find_spans(items), beside, left)
     if not rows.place():
+        rows.release()
         rows = Rows(items, wires, chips, flat, beside, left)
         rows.place()
-    return _Stack(rows, pad_below, pad_above, pad_left).arrange()
+    arrangement = _Stack(rows, pad_below, pad_above, pad_left).arrange()
+    rows.release()
+    return arrangement
 
 
 def _find_spans(items: Mapping[Any, Item]) -> dict[Any, int]:

@@ -83,6 +83,12 @@ class Rows:
         place_in_rows(self.rows)
         return all(abs(self.spots[spot.key[1]].x - spot.x) < 0.5 for spot in self.bodies)
 
+    def release(self) -> None:
+        """Let go of all spots, which refer to each other."""
+        for row in self.rows:
+            for spot in row:
+                spot.below, spot.above, spot.tied, spot.after = [], [], [], None
+
     def row(self, terminal: Terminal, side: int) -> int:
         """Return the lowest row of a terminal; `side` if it is at a side of the frame."""
         return side if terminal.item == FRAME else self.rank[terminal.item]
