@@ -242,6 +242,28 @@ def test_effects_are_refused_and_undone(name, inside):
     assert fast.uncompiled
 
 
+@pytest.mark.parametrize(
+    ("effect", "message"),
+    [
+        (lambda x, n: (x + 1, x * 2)[n], "another result"),
+        (lambda x, n: (x + 1, x * 2)[:n], "another result"),
+        (lambda x, n: [x + 1 for _ in range(n + 1)], "another number of ops"),
+        (lambda x, n: x * n, "multiply with other arguments"),
+        (lambda x, n: x * np.full(2, n), "other numbers"),
+    ],
+)
+def test_runs_that_differ_are_refused_by_what_differs(effect, message):
+    """A guard does not see what is read through ``globals()``."""
+
+    def function(x):
+        space = globals()
+        space["TURN"] = 1 - space.get("TURN", 0)
+        return effect(x, space["TURN"])
+
+    with pytest.raises(NotCompilable, match=message):
+        tg.compile(function)(np.ones(2))
+
+
 def test_what_each_step_counts_is_not_read():
     w = tg.Tensor(np.ones(3), requires_grad=True)
     optimizer = tg.optim.Adam([w])

@@ -193,10 +193,10 @@ def find_difference(first: TracedFunction, second: TracedFunction) -> str | None
             if getattr(line, "function", "") == getattr(other, "function", "") == "draw":
                 return "a draw from a generator that it makes itself"
             return f"{getattr(line, 'function', 'a loop')} with other arguments"
-    if len(lines) != len(others) or not _is_same(a.outputs, b.outputs, known):
+    if len(lines) != len(others):
         return "another number of ops"
-    ends = [(t.structure, t.effects, t.removed, t.steps) for t in (first, second)]
-    if not _is_same(ends[0], ends[1], known):
+    x, y = [(t.structure, t.effects, t.removed, t.steps) for t in (first, second)]
+    if not _is_same((a.outputs, *x), (b.outputs, *y), known):
         return f"another result, {tree.describe(first.structure)}"
     return None
 
