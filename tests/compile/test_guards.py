@@ -1116,6 +1116,32 @@ def test_trial_runs_change_nothing(case):
         assert after == before + 1
 
 
+def test_a_variable_that_a_trial_run_binds_is_not_bound_after_it():
+    def hold():
+        def bind():
+            nonlocal later
+            later = 1
+
+        if rate is None:
+            later = 0
+        return bind, lambda: later
+
+    def bind_global():
+        global bound
+        bound = 1
+
+    for bind, read in (hold(), (bind_global, lambda: bound)):
+
+        def function(x, bind=bind):
+            bind()
+            return x * 2
+
+        with pytest.raises(tg.errors.NotCompilable, match="side effects"):
+            tg.compile(function)(tensor(2))
+        with pytest.raises(NameError):
+            read()
+
+
 def test_arrays_that_were_pickled_are_of_the_same_kind():
     entries = [tensor(2)]
     found = guard(hold(entries))
