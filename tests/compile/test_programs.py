@@ -131,6 +131,7 @@ def test_values_have_the_names_of_the_users_local_variables():
 
     def step(x, start):
         outputs, _ = tg.scan(cell, x, start)
+        outputs.name = "states"
         loss = (outputs * outputs).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -147,10 +148,21 @@ def test_values_have_the_names_of_the_users_local_variables():
         finally:
             sys.setprofile(before)
         texts.append(fast.source)
-    for name in ("gate", "candidate", "mixed", "loss", "dh", "dW_z", "U_n_new"):
+    for name in ("gate", "candidate", "mixed", "states", "loss", "dh", "dW_z", "U_n_new"):
         assert f" {name} = " in texts[0]
     assert " gate = " not in texts[1]
     assert " U_n_new = " in texts[1]
+
+
+def test_values_without_a_name_are_named_after_what_they_are():
+    def f(x):
+        found = [np.reciprocal(n + np.exp(-x)) for n in (1, 2)]
+        return [y * y for y in found]
+
+    fast = tg.compile(f)
+    fast(np.ones(3))
+    assert " sigmoid = np.reciprocal(1 + " in fast.source
+    assert " inverse = np.reciprocal(2 + " in fast.source
 
 
 def test_a_whole_training_step_is_one_program():

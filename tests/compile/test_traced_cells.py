@@ -12,6 +12,7 @@ from compiled_cells import assert_near, random_matrix
 from internals import NotCompilable
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.compile import compiled
 
 
 def test_the_next_call_uses_changed_parameters_and_settings():
@@ -62,11 +63,21 @@ def test_a_new_closure_over_equal_values_needs_no_new_program():
     assert len(fast.programs) == 2
 
 
-@pytest.mark.parametrize("way", ["an argument", "a global"])
+WAYS = {
+    "an argument": lambda rate: rate,
+    "a list": lambda rate: [rate],
+    "a dict": lambda rate: {"rate": rate},
+    "a global": lambda rate: None,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_number_that_changes_in_every_call_is_named_in_one_warning(way, monkeypatch):
     monkeypatch.setitem(RATES, "rate", 0.5)
 
     def run(x, rate):
+        rate = next(iter(tg.tree.leaves(rate)), None)
+
         def leaky(x, h):
             h = (rate or RATES["rate"]) * h + x
             return h, h
@@ -78,12 +89,44 @@ def test_a_number_that_changes_in_every_call_is_named_in_one_warning(way, monkey
         warnings.simplefilter("always")
         for n in range(1, 13):
             RATES["rate"] = n / 16
-            fast(x, n / 16 if way == "an argument" else None)
+            fast(x, WAYS[way](n / 16))
     assert len(found) == 1
     assert "compile: argument run" in str(found[0].message)
     assert "9 programs" in str(found[0].message)
     assert "was 0.5, is now 0.5625" in str(found[0].message)
     assert found[0].filename == __file__
+
+
+def test_the_programs_of_the_newest_kinds_of_calls_are_kept(monkeypatch):
+    monkeypatch.setattr(compiled, "MOST", 2)
+    fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+    x = np.ones((5, 2, 3), "float32")
+    for steps in (1, 2, 3):
+        fast(x[:steps])
+    kept = fast.programs
+    fast(x[:2])
+    fast(x[:3])
+    assert fast.programs == kept
+    fast(x[:1])
+    assert fast.programs[0] is kept[1]
+    assert len(kept) == len(fast.programs) == 2
+
+
+def test_a_part_of_a_state_that_stays_as_it_is_may_be_a_number():
+    def cell(x, state):
+        h, factor = state
+        h = tg.tanh(factor * x + h)
+        return h, (h, factor)
+
+    def run(x):
+        return tg.scan(cell, x, (tg.Tensor(np.zeros(2)), 0.5))
+
+    fast, x = tg.compile(run), tg.Tensor(np.ones((100, 2)))
+    (output, (h, factor)), (expected, _) = fast(x), run(x)
+    np.testing.assert_allclose(output.data, expected.data)
+    np.testing.assert_array_equal(h.data, output.data[-1])
+    assert type(factor) is float
+    assert "for t in range(T):" in fast.source
 
 
 def test_other_lengths_and_masks_need_no_new_program():
