@@ -65,6 +65,17 @@ def test_a_wrong_gradient_is_an_error_that_names_it():
     assert not names
 
 
+def test_the_graph_before_a_call_is_not_run_again():
+    """The gradient of what comes from it is compared."""
+    y = X * 2
+    y.sum().backward()
+    fast = tg.compile(tg.nn.GRU(3, 4, rng=0).astype(np.float64), check=1)
+    fast(y)
+    spoil(fast.programs[0].backward, 0)
+    with pytest.raises(RuntimeError, match=r"the gradient of a Tensor that is off by 0\.5"):
+        fast(y)
+
+
 @pytest.mark.parametrize("number", [1, -1], ids=["parameter", "moment"])
 def test_a_wrong_change_is_an_error(number):
     fast = tg.compile(make()[0], check=3)

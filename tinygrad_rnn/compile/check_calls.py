@@ -102,7 +102,7 @@ class Comparison:
             roots: dict[Value, Any] = {}
             for pair, seed in zip(pairs, seeds, strict=True):  # one Tensor may be returned twice
                 roots[pair[side]] = roots.get(pair[side], 0) + seed
-            order = {v for root in roots for v in toposort(root)}
+            order = {v for root in roots for v in toposort(root)} - known
             newest_first = sorted(order, key=lambda v: v.node.index, reverse=True)
             found.append(dict(backward_pass(roots, newest_first)))
         got, expected = found
