@@ -86,11 +86,12 @@ def test_a_wrong_change_is_an_error(number):
         fast(X.data)
 
 
-def test_a_rounding_is_no_error():
-    fast = tg.compile(lambda x: x * 2, check=1)
-    fast(X)
-    spoil(fast.programs[0].forward, 0, by=1e-14)
-    fast(X)
-    spoil(fast.programs[0].forward, 0, by=1e-9)
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+def test_a_rounding_is_no_error(size):
+    fast, x = tg.compile(lambda x: x * 2, check=1), X.data * size
+    fast(x)
+    spoil(fast.programs[0].forward, 0, by=1e-14 * size)
+    fast(x)
+    spoil(fast.programs[0].forward, 0, by=1e-9 * size)
     with pytest.raises(RuntimeError, match="a result"):
-        fast(X)
+        fast(x)
