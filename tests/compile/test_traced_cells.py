@@ -13,6 +13,7 @@ from internals import NotCompilable
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.compile import compiled
+from tinygrad_rnn.compile.loops import LONGEST
 
 
 def test_the_next_call_uses_changed_parameters_and_settings():
@@ -127,6 +128,26 @@ def test_a_part_of_a_state_that_stays_as_it_is_may_be_a_number():
     np.testing.assert_array_equal(h.data, output.data[-1])
     assert type(factor) is float
     assert "for t in range(T):" in fast.source
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (lambda x, s: (s[0], (tg.tanh(x + s[0]), s[1] + 1)), "that are not arrays stay as they"),
+        (lambda x, s: (1.0, (tg.tanh(x + s[0]), s[1])), "arrays as outputs"),
+    ],
+)
+def test_steps_that_are_not_alike_are_refused_if_they_are_many(cell, message):
+    def run(x):
+        return tg.scan(cell, x, (tg.Tensor(np.zeros(2)), 0))[1]
+
+    fast, x = tg.compile(run), tg.Tensor(np.ones((LONGEST + 1, 2)))
+    if "outputs" not in message:
+        (h, n), (expected, _) = fast(x[1:]), run(x[1:])
+        np.testing.assert_allclose(h.data, expected.data)
+        assert n == LONGEST
+    with pytest.raises(NotCompilable, match=message):
+        fast(x)
 
 
 def test_other_lengths_and_masks_need_no_new_program():
