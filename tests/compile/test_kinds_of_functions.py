@@ -48,6 +48,7 @@ FUNCTIONS = {
         lambda x: (np.ones_like(x), np.ones_like(x) * tg.Tensor([1.0, 2.0])),
         lambda rng: np.array(rng.random()),
     ),
+    "number_of_numpys": (lambda x: (x * np.bool_(True), x + np.int64(2), x / np.float32(4)), rows),
     "functions_of_an_item": (
         lambda x: (lambda y: (np.ndim(y), np.size(y), np.sum(y), np.max(y), np.ones_like(y)))(
             tg.Tensor(x).sum().item()
@@ -389,6 +390,15 @@ def test_a_loss_that_is_not_finite_is_an_error_of_clipping():
     assert_same(step(np.ones(3)), fast(np.ones(3)))
     with pytest.raises(ValueError, match="finite"), np.errstate(all="ignore"):
         fast(np.array([1.0, np.nan, 2.0]))
+
+
+def test_a_call_that_runs_the_plain_function_draws_once():
+    def make():
+        drop = nn.Dropout(0.5, rng=0)
+        return lambda x: tg.log(drop(tg.Tensor(x))), [drop.rng]
+
+    with np.errstate(all="ignore"):
+        check_twins(make, lambda rng: rng.random(20), 4, plain=4)
 
 
 def test_warnings_are_numpys():

@@ -178,6 +178,13 @@ def test_a_compiled_module_is_used_like_its_target():
     assert list(fast.state_dict()) == list(layer.state_dict())
     assert [id(p) for p in fast.parameters()] == [id(p) for p in layer.parameters()]
     assert fast.hidden_size == 4
+    assert {"hidden_size", "weight_hh_l0", "source"} <= {*dir(fast)}
+    fast.note, fast.hidden_size = 1, 4
+    fast.register_buffer("mean", np.zeros(2), persistent=False)
+    assert layer.note == 1
+    assert "note" not in vars(fast)
+    np.testing.assert_array_equal(layer.mean, np.zeros(2))
+    assert [*fast.state_dict()] == [*layer.state_dict()]
     fast.eval()
     assert not layer.training
     other = tg.nn.GRU(3, 4, rng=1)
@@ -188,6 +195,23 @@ def test_a_compiled_module_is_used_like_its_target():
         np.testing.assert_array_equal(twin(x)[0].data, fast(x)[0].data)
         assert twin.weight_hh_l0 is not fast.weight_hh_l0
     assert repr(fast) == f"compile({layer!r})"
+    model = tg.nn.Sequential(layer)
+    assert [*tg.compile(model).children()] == [*model.children()]
+    tg.compile(model).astype(np.float64)
+    assert layer.weight_hh_l0.dtype == np.float64
+
+
+def test_a_compiled_function_has_attributes_of_its_own():
+    fast, W = tg.compile(of_a_dict), tg.Tensor(np.eye(2), requires_grad=True)
+    fast.note = 1
+    assert vars(fast)["note"] == 1
+    assert not hasattr(of_a_dict, "note")
+    assert [*fast.children()] == []
+    assert fast.eval() is fast
+    fast.register_buffer("mean", np.zeros(2), persistent=False)
+    np.testing.assert_array_equal(fast.mean, np.zeros(2))
+    with pytest.raises(TypeError, match="write the function as a Module"):
+        list(tg.compile(lambda x: x @ W).parameters())
 
 
 RATES, MATRICES = {"rate": 0.5}, {"U": [tg.Tensor(np.eye(2), requires_grad=True)]}

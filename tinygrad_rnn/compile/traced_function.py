@@ -105,10 +105,6 @@ class TracedFunction:
     leaves: list[tuple[Any, ...]] = field(default_factory=list)
     reached: list[set[int]] = field(default_factory=list)
 
-    def reads(self, array: np.ndarray) -> bool:
-        """Return True if the program reads an array anew in each call."""
-        return any(kind == "array" and more[0] is array for kind, *more in self.sources)
-
 
 def trace(
     title: str,
