@@ -48,6 +48,16 @@ FUNCTIONS = {
         lambda x: (np.ones_like(x), np.ones_like(x) * tg.Tensor([1.0, 2.0])),
         lambda rng: np.array(rng.random()),
     ),
+    "settings_of_numpys": (
+        lambda x: (
+            np.take(x, [1, 0], axis=np.int64(1)),
+            np.cumsum(x, dtype=np.float32),
+            np.full_like(x, np.float32(3)),
+            np.nan_to_num(x, nan=np.inf, neginf=-np.inf),
+            np.concatenate([x, x], axis=None),
+        ),
+        rows,
+    ),
     "number_of_numpys": (lambda x: (x * np.bool_(True), x + np.int64(2), x / np.float32(4)), rows),
     "functions_of_an_item": (
         lambda x: (lambda y: (np.ndim(y), np.size(y), np.sum(y), np.max(y), np.ones_like(y)))(

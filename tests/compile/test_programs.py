@@ -228,6 +228,47 @@ def test_a_program_includes_the_source_of_a_user_defined_op():
     assert "def compile_bump(a):" in fast.source
 
 
+LIMIT = 0.5
+
+
+def tame(a):
+    return a / (1 + a * a)
+
+
+def make_scaled(factor):
+    """Return a function whose source is not enough to run it."""
+
+    def compile_scaled(a):
+        y = factor * a
+        y[a > LIMIT] = tame(a[a > LIMIT])
+        return y
+
+    return compile_scaled
+
+
+def compile_tamed(a):
+    """Return a with the entries above a limit made smaller."""
+    y = np.zeros_like(a)
+    y[a > LIMIT] = tame(a[a > LIMIT])
+    return y
+
+
+def test_functions_that_a_program_calls_bring_what_they_need():
+    """Other functions, constants and modules; one with a closure is handed over as it is."""
+    x = np.linspace(-1, 1, 5)
+    for function in (compile_tamed, make_scaled(2.0)):
+        op = tg.op("needy({a})")(function)
+        fast = tg.compile(lambda x, op=op: op(x))
+        np.testing.assert_array_equal(fast(tg.Tensor(x)).data, function(x))
+        assert ("def tame(a):" in fast.source) == (function is compile_tamed)
+
+
+def test_a_program_without_loops_and_gradients_is_explained_in_one_line():
+    fast = tg.compile(lambda x: np.tanh(x) + 1)
+    fast(np.ones(3))
+    assert fast.explain() == "cell: 2 NumPy calls"
+
+
 def test_a_compiled_call_is_one_box_that_opens_into_its_program():
     fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
     loss = fast(np.ones((50, 2, 3), "float32"))[0].sum()
