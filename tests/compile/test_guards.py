@@ -1130,7 +1130,19 @@ def test_a_variable_that_a_trial_run_binds_is_not_bound_after_it():
         global bound
         bound = 1
 
-    for bind, read in (hold(), (bind_global, lambda: bound)):
+    class Holder:
+        first = 0
+
+    box, slotted = {"first": 0}, Slotted(0)
+    del slotted.value
+    cases = [
+        hold(),
+        (bind_global, lambda: bound),
+        (lambda: setattr(Holder, "later", 1), lambda: Holder.later),
+        (lambda: box.update(later=1), lambda: box["later"]),
+        (lambda: setattr(slotted, "value", 1), lambda: slotted.value),
+    ]
+    for bind, read in cases:
 
         def function(x, bind=bind):
             bind()
@@ -1138,8 +1150,20 @@ def test_a_variable_that_a_trial_run_binds_is_not_bound_after_it():
 
         with pytest.raises(tg.errors.NotCompilable, match="side effects"):
             tg.compile(function)(tensor(2))
-        with pytest.raises(NameError):
+        with pytest.raises((NameError, AttributeError, KeyError)):
             read()
+
+
+def test_the_order_of_a_dict_is_put_back():
+    box = {"first": 1, "last": 2}
+
+    def function(x):
+        box["first"] = box.pop("first")
+        return x * next(iter(box.values()))
+
+    with pytest.raises(tg.errors.NotCompilable, match="side effects"):
+        tg.compile(function)(tensor(2))
+    assert [*box] == ["first", "last"]
 
 
 def test_arrays_that_were_pickled_are_of_the_same_kind():
