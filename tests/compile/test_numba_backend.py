@@ -251,6 +251,16 @@ def test_a_home_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     np.testing.assert_array_equal(write_numba(program).run(np.arange(3.0))[0], -np.arange(3.0))
 
 
+def test_a_file_of_compiled_functions_with_another_text_is_not_run(tmp_path, monkeypatch):
+    b = Builder()
+    program, (x,) = b.program(b("negative", b.input("x", np.arange(3.0))))
+    for _ in range(2):
+        monkeypatch.setattr(numba_cache, "_modules", {})
+        np.testing.assert_array_equal(write_numba(program).run(x)[0], -x)
+        (file,) = (tmp_path / "tinygrad_rnn" / "numba").glob("*.py")
+        file.write_text("raise SystemExit")
+
+
 @pytest.mark.parametrize("function", ["exp", "tanh"])
 def test_exp_and_tanh_in_single_precision(function):
     """They are right to two units in the last place, compiled and not, and for any number."""

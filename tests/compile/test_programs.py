@@ -228,6 +228,16 @@ def test_a_program_includes_the_source_of_a_user_defined_op():
     assert "def compile_bump(a):" in fast.source
 
 
+def test_a_function_may_have_a_name_that_programs_use():
+    def np(x):
+        return tg.tanh(x) * 2
+
+    fast, x = tg.compile(np), tg.Tensor([1.0, 2.0])
+    for other in (x, tg.Tensor([1.0, 2.0], requires_grad=True)):
+        assert_near([fast(other).data], [np(x).data], 1e-6)
+    assert "def np_(x):" in fast.programs[0].source
+
+
 LIMIT = 0.5
 
 
