@@ -191,8 +191,8 @@ def find_difference(first: TracedFunction, second: TracedFunction) -> str | None
             return f"{getattr(line, 'function', 'a loop')} with other arguments"
     if len(lines) != len(others):
         return "another number of ops"
-    x, y = [(t.structure, t.effects, t.removed, t.steps) for t in (first, second)]
-    if not _is_same((a.outputs, *x), (b.outputs, *y), known):
+    ends = [(t.structure, t.effects, t.removed, t.steps) for t in (first, second)]
+    if not _is_same((a.outputs, ends[0]), (b.outputs, ends[1]), known):
         return f"another result, {tree.describe(first.structure)}"
     return None
 
