@@ -124,6 +124,21 @@ def test_gradcheck_and_second_order(kind):
     assert_same(slow, quick)
 
 
+def test_gradients_of_gradients_have_the_masks_of_the_call():
+    found, generators = [], []
+    for compiled in (False, True):
+        drop = nn.Dropout(0.5, rng=0)
+        f = tg.compile(drop) if compiled else drop
+        x = tg.Tensor(np.linspace(1, 2, 20), requires_grad=True)
+        cube = (f(x) ** 3).sum()
+        drop.rng.random(3)
+        slope = tg.grad(cube, x, create_graph=True)
+        found.append([slope.data, tg.grad((slope**2).sum(), x).data])
+        generators.append(drop.rng.bit_generator.state)
+    assert_same(*found)
+    assert generators[0] == generators[1]
+
+
 def test_hvp_and_jvp():
     fast, (x, h) = tg.compile(scanned), draw()
     v = np.random.default_rng(5).standard_normal(x.shape)

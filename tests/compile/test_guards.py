@@ -1116,6 +1116,56 @@ def test_trial_runs_change_nothing(case):
         assert after == before + 1
 
 
+def test_a_variable_that_a_trial_run_binds_is_not_bound_after_it():
+    def hold():
+        def bind():
+            nonlocal later
+            later = 1
+
+        if rate is None:
+            later = 0
+        return bind, lambda: later
+
+    def bind_global():
+        global bound
+        bound = 1
+
+    class Holder:
+        first = 0
+
+    box, slotted = {"first": 0}, Slotted(0)
+    del slotted.value
+    cases = [
+        hold(),
+        (bind_global, lambda: bound),
+        (lambda: setattr(Holder, "later", 1), lambda: Holder.later),
+        (lambda: box.update(later=1), lambda: box["later"]),
+        (lambda: setattr(slotted, "value", 1), lambda: slotted.value),
+    ]
+    for bind, read in cases:
+
+        def function(x, bind=bind):
+            bind()
+            return x * 2
+
+        with pytest.raises(tg.errors.NotCompilable, match="side effects"):
+            tg.compile(function)(tensor(2))
+        with pytest.raises((NameError, AttributeError, KeyError)):
+            read()
+
+
+def test_the_order_of_a_dict_is_put_back():
+    box = {"first": 1, "last": 2}
+
+    def function(x):
+        box["first"] = box.pop("first")
+        return x * next(iter(box.values()))
+
+    with pytest.raises(tg.errors.NotCompilable, match="side effects"):
+        tg.compile(function)(tensor(2))
+    assert [*box] == ["first", "last"]
+
+
 def test_arrays_that_were_pickled_are_of_the_same_kind():
     entries = [tensor(2)]
     found = guard(hold(entries))

@@ -40,6 +40,31 @@ FUNCTIONS = {
     "empty": (lambda x: (x.sum(), tg.exp(x)), lambda rng: np.zeros((0, 3))),
     "scalar": (lambda x: x * 2.0, lambda rng: np.float32(rng.random())),
     "scalar_weak": (lambda x: x.mean() * tg.Tensor([1.0, 2.0]), rows),
+    "entries_weak_or_strong": (
+        lambda x: (x[0] * tg.Tensor([1.0, 2.0]), x[..., 0] * tg.Tensor([1.0, 2.0])),
+        lambda rng: rng.random(2),
+    ),
+    "ones_strong": (
+        lambda x: (np.ones_like(x), np.ones_like(x) * tg.Tensor([1.0, 2.0])),
+        lambda rng: np.array(rng.random()),
+    ),
+    "settings_of_numpys": (
+        lambda x: (
+            np.take(x, [1, 0], axis=np.int64(1)),
+            np.cumsum(x, dtype=np.float32),
+            np.full_like(x, np.float32(3)),
+            np.nan_to_num(x, nan=np.inf, neginf=-np.inf),
+            np.concatenate([x, x], axis=None),
+        ),
+        rows,
+    ),
+    "number_of_numpys": (lambda x: (x * np.bool_(True), x + np.int64(2), x / np.float32(4)), rows),
+    "functions_of_an_item": (
+        lambda x: (lambda y: (np.ndim(y), np.size(y), np.sum(y), np.max(y), np.ones_like(y)))(
+            tg.Tensor(x).sum().item()
+        ),
+        rows,
+    ),
     "zero_axes_strong": (lambda x: x * tg.Tensor([1.0, 2.0]), lambda rng: np.array(rng.random())),
     "big_endian": (lambda x: tg.tanh(tg.Tensor(x)), lambda rng: rows(rng).astype(">f8")),
     "default": (lambda x, a=2.0, *, b=3: x * a + b, rows),
@@ -348,6 +373,17 @@ def test_errors_are_eagers(name, first):
     assert str(error.value) == str(expected.value)
 
 
+def test_an_error_after_a_scan_names_no_step():
+    def step(x):
+        output, _ = tg.scan(lambda x, h: (tg.tanh(x + h),) * 2, x, tg.Tensor(np.zeros(2)))
+        loss = output.sum()
+        loss.backward()
+        loss.backward()
+
+    with pytest.raises(RuntimeError, match=r"made by sum in step\)"):
+        tg.compile(step)(tg.Tensor(np.ones((3, 2)), requires_grad=True))
+
+
 def test_a_loss_that_is_not_finite_is_an_error_of_clipping():
     def make():
         w = weight(3)
@@ -364,6 +400,15 @@ def test_a_loss_that_is_not_finite_is_an_error_of_clipping():
     assert_same(step(np.ones(3)), fast(np.ones(3)))
     with pytest.raises(ValueError, match="finite"), np.errstate(all="ignore"):
         fast(np.array([1.0, np.nan, 2.0]))
+
+
+def test_a_call_that_runs_the_plain_function_draws_once():
+    def make():
+        drop = nn.Dropout(0.5, rng=0)
+        return lambda x: tg.log(drop(tg.Tensor(x))), [drop.rng]
+
+    with np.errstate(all="ignore"):
+        check_twins(make, lambda rng: rng.random(20), 4, plain=4)
 
 
 def test_warnings_are_numpys():

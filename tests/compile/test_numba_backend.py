@@ -1,6 +1,7 @@
 """The Numba backend: nests of loops over entries, compiled or not, give what programs mean."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from compiled_cells import LAYERS, assert_near, run_random_cell
 from eager_twins import check_twins
 from helpers import mostly_studies, state_parts
-from programs import program_by_chance
+from programs import Builder, program_by_chance, rnn_step
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.compile import nests, numba_cache, numba_text
@@ -63,6 +64,7 @@ def check_program(program, first, second):
     with np.errstate(all="ignore"):
         written = write_numba(program)
         given = [np.copy(x) for x in first]
+        check_functions(written.source)
         ours = written.run(*first)
         check_equal(ours, interpret(program, first), written.source)
         for a, b in zip(given, first, strict=True):
@@ -74,6 +76,15 @@ def check_program(program, first, second):
             for other in [*first, *ours[:i]] if isinstance(b, np.ndarray) and b.size else ():
                 assert not np.shares_memory(b, other), written.source
     return written
+
+
+def check_functions(source):
+    """Assert that a text has each function once, and calls it."""
+    source = re.sub("  # .*", "", source)
+    *names, last = re.findall(r"^def (\w+)\(", source, re.MULTILINE)
+    assert len({*names, last}) == len(names) + 1, source
+    for name in names:
+        assert len(re.findall(rf"(?<![\w.]){name}\b", source)) > 1, source
 
 
 @pytest.mark.parametrize("form", ["loops", "between products", "whole"])
@@ -119,7 +130,49 @@ def test_layers_give_the_same_results_and_gradients(name, run_by_python, loops_o
     assert_near(found[1], found[0], 5e-6)
 
 
+def test_numbers_of_any_size(run_by_python):
+    b = Builder()
+    x = b.input("x", np.linspace(-3, 3, 4))
+    numbers = [0.5, -0.1234567, 0.1234567, 2, 3, -123456, 2**61, 1e300, np.inf, -np.inf]
+    program, inputs = b.program(*[b("minimum", b("maximum", x, n), n) for n in numbers])
+    check_program(program, inputs, inputs)
+
+
+def test_numbers_that_count_as_true_are_one(run_by_python):
+    b = Builder()
+    x = b.input("x", np.linspace(-3, 3, 7))
+    is_true = b("astype", x, dtype=np.dtype(bool))
+    program, inputs = b.program(b("astype", is_true, dtype=np.dtype(float)))
+    check_program(program, inputs, inputs)
+
+
+def test_an_axis_of_one_costs_no_copy(run_by_python):
+    b = Builder()
+    x, y = b.input("x", np.ones((2, 1, 3))), b.input("y", np.ones((2, 3)))
+    flat, deep = b("reshape", x, shape=(2, 3)), b("reshape", y, shape=(2, 1, 3))
+    program, inputs = b.program(b("add", flat, y), b("multiply", deep, x))
+    assert "reshape" not in check_program(program, inputs, inputs).source
+
+
+def test_only_what_is_kept_over_time_has_the_length_of_the_loop(run_by_python, loops_only):
+    program, inputs = rnn_step(2, 2, 3, 4)
+    source = check_program(program, inputs, inputs).source
+    assert " hs = np.empty((T + 1, 2, 4), np.float64)" in source
+    assert " dh_prev_pair = np.empty((2, 2, 4), np.float64)" in source
+
+
 # -- compiled --------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("error")
+def test_products_of_views_are_compiled():
+    b = Builder()
+    x, w = b.input("x", np.random.default_rng(0).random((4, 3, 8))), b.input("w", np.ones((8, 6)))
+    turned, rows = b("transpose", x, axes=(1, 0, 2)), b("reshape", x, shape=(12, 8))
+    squares = b("matmul", b("transpose", rows, axes=(1, 0)), rows)
+    program, inputs = b.program(b("matmul", turned, w), squares)
+    source = check_program(program, inputs, inputs).source
+    assert source.count("np.dot(") == source.count("np.ascontiguousarray(") == 2
 
 
 def training_step(kind, **options):
@@ -196,6 +249,16 @@ def test_a_home_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     y = Variable("y", (3,), np.dtype("float64"))
     program = Program([x], [Instruction("negative", (x,), {}, y)], [y])
     np.testing.assert_array_equal(write_numba(program).run(np.arange(3.0))[0], -np.arange(3.0))
+
+
+def test_a_file_of_compiled_functions_with_another_text_is_not_run(tmp_path, monkeypatch):
+    b = Builder()
+    program, (x,) = b.program(b("negative", b.input("x", np.arange(3.0))))
+    for _ in range(2):
+        monkeypatch.setattr(numba_cache, "_modules", {})
+        np.testing.assert_array_equal(write_numba(program).run(x)[0], -x)
+        (file,) = (tmp_path / "tinygrad_rnn" / "numba").glob("*.py")
+        file.write_text("raise SystemExit")
 
 
 @pytest.mark.parametrize("function", ["exp", "tanh"])

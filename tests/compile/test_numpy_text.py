@@ -117,6 +117,17 @@ def test_straight_lines_are_expressions():
     check_program(program, inputs, inputs)
 
 
+def test_transposed_arrays_are_written_shortly():
+    b = Builder()
+    x = b.input("x", np.ones((2, 3, 4)))
+    orders = [(2, 1, 0), (0, 2, 1), (1, 0, 2)]
+    program, inputs = b.program(*[b("negative", b("transpose", x, axes=axes)) for axes in orders])
+    source = write_numpy(program).source
+    for text in ("= -x.T\n", "= -x.mT\n", "= -x.transpose(1, 0, 2)\n"):
+        assert text in source
+    check_program(program, inputs, inputs)
+
+
 def test_what_a_loop_keeps_is_written_into_arrays_that_are_made_before_it(monkeypatch):
     """An array that nothing reads any more is deleted, so that malloc has its memory again."""
     monkeypatch.setattr(numpy_text, "LARGE", 1 << 17)

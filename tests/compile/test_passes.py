@@ -185,6 +185,14 @@ def test_an_output_shares_no_memory_with_an_input_or_another_output(agree):
     assert functions(new.lines) == ["exp", "copy", "copy", "negative"]
 
 
+def test_a_last_state_shares_no_memory_with_the_input_that_it_is_a_step_of(agree):
+    p = Build(3)
+    x, _ = p.slice(2), p.state(2)
+    p.next(p.copy(x))
+    new = agree(lambda q: eliminate_dead_code(propagate_copies(q)), p.program())
+    assert functions(loops(new)[0].body) == ["copy"]
+
+
 def test_a_stack_of_slices_and_a_state_that_stays(agree):
     p = Build(3)
     x, h, g = p.slice(2), p.state(2), p.state(2)

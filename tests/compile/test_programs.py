@@ -131,6 +131,7 @@ def test_values_have_the_names_of_the_users_local_variables():
 
     def step(x, start):
         outputs, _ = tg.scan(cell, x, start)
+        outputs.name = "states"
         loss = (outputs * outputs).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -147,10 +148,21 @@ def test_values_have_the_names_of_the_users_local_variables():
         finally:
             sys.setprofile(before)
         texts.append(fast.source)
-    for name in ("gate", "candidate", "mixed", "loss", "dh", "dW_z", "U_n_new"):
+    for name in ("gate", "candidate", "mixed", "states", "loss", "dh", "dW_z", "U_n_new"):
         assert f" {name} = " in texts[0]
     assert " gate = " not in texts[1]
     assert " U_n_new = " in texts[1]
+
+
+def test_values_without_a_name_are_named_after_what_they_are():
+    def f(x):
+        found = [np.reciprocal(n + np.exp(-x)) for n in (1, 2)]
+        return [y * y for y in found]
+
+    fast = tg.compile(f)
+    fast(np.ones(3))
+    assert " sigmoid = np.reciprocal(1 + " in fast.source
+    assert " inverse = np.reciprocal(2 + " in fast.source
 
 
 def test_a_whole_training_step_is_one_program():
@@ -223,6 +235,57 @@ def test_a_drawing_of_a_program_says_whose_a_weight_is():
     fast(np.ones((2, 3), np.float32))
     drawn = {node.name for node in fast.graph().nodes if node.kind == "parameter"}
     assert drawn == {"0.weight", "0.bias", "2.weight", "2.bias"}
+
+
+def test_a_function_may_have_a_name_that_programs_use():
+    def np(x):
+        return tg.tanh(x) * 2
+
+    fast, x = tg.compile(np), tg.Tensor([1.0, 2.0])
+    for other in (x, tg.Tensor([1.0, 2.0], requires_grad=True)):
+        assert_near([fast(other).data], [np(x).data], 1e-6)
+    assert "def np_(x):" in fast.programs[0].source
+
+
+LIMIT = 0.5
+
+
+def tame(a):
+    return a / (1 + a * a)
+
+
+def make_scaled(factor):
+    """Return a function whose source is not enough to run it."""
+
+    def compile_scaled(a):
+        y = factor * a
+        y[a > LIMIT] = tame(a[a > LIMIT])
+        return y
+
+    return compile_scaled
+
+
+def compile_tamed(a):
+    """Return a with the entries above a limit made smaller."""
+    y = np.zeros_like(a)
+    y[a > LIMIT] = tame(a[a > LIMIT])
+    return y
+
+
+def test_functions_that_a_program_calls_bring_what_they_need():
+    """Other functions, constants and modules; one with a closure is handed over as it is."""
+    x = np.linspace(-1, 1, 5)
+    for function in (compile_tamed, make_scaled(2.0)):
+        op = tg.op("needy({a})")(function)
+        fast = tg.compile(lambda x, op=op: op(x))
+        np.testing.assert_array_equal(fast(tg.Tensor(x)).data, function(x))
+        assert ("def tame(a):" in fast.source) == (function is compile_tamed)
+
+
+def test_a_program_without_loops_and_gradients_is_explained_in_one_line():
+    fast = tg.compile(lambda x: np.tanh(x) + 1)
+    fast(np.ones(3))
+    assert fast.explain() == "cell: 2 NumPy calls"
 
 
 def test_a_compiled_call_is_one_box_that_opens_into_its_program():

@@ -12,6 +12,8 @@ from compiled_cells import assert_near, random_matrix
 from internals import NotCompilable
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.compile import compiled
+from tinygrad_rnn.compile.loops import LONGEST
 
 
 def test_the_next_call_uses_changed_parameters_and_settings():
@@ -62,11 +64,21 @@ def test_a_new_closure_over_equal_values_needs_no_new_program():
     assert len(fast.programs) == 2
 
 
-@pytest.mark.parametrize("way", ["an argument", "a global"])
+WAYS = {
+    "an argument": lambda rate: rate,
+    "a list": lambda rate: [rate],
+    "a dict": lambda rate: {"rate": rate},
+    "a global": lambda rate: None,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_number_that_changes_in_every_call_is_named_in_one_warning(way, monkeypatch):
     monkeypatch.setitem(RATES, "rate", 0.5)
 
     def run(x, rate):
+        rate = next(iter(tg.tree.leaves(rate)), None)
+
         def leaky(x, h):
             h = (rate or RATES["rate"]) * h + x
             return h, h
@@ -78,12 +90,64 @@ def test_a_number_that_changes_in_every_call_is_named_in_one_warning(way, monkey
         warnings.simplefilter("always")
         for n in range(1, 13):
             RATES["rate"] = n / 16
-            fast(x, n / 16 if way == "an argument" else None)
+            fast(x, WAYS[way](n / 16))
     assert len(found) == 1
     assert "compile: argument run" in str(found[0].message)
     assert "9 programs" in str(found[0].message)
     assert "was 0.5, is now 0.5625" in str(found[0].message)
     assert found[0].filename == __file__
+
+
+def test_the_programs_of_the_newest_kinds_of_calls_are_kept(monkeypatch):
+    monkeypatch.setattr(compiled, "MOST", 2)
+    fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+    x = np.ones((5, 2, 3), "float32")
+    for steps in (1, 2, 3):
+        fast(x[:steps])
+    kept = fast.programs
+    fast(x[:2])
+    fast(x[:3])
+    assert fast.programs == kept
+    fast(x[:1])
+    assert fast.programs[0] is kept[1]
+    assert len(kept) == len(fast.programs) == 2
+
+
+def test_a_part_of_a_state_that_stays_as_it_is_may_be_a_number():
+    def cell(x, state):
+        h, factor = state
+        h = tg.tanh(factor * x + h)
+        return h, (h, factor)
+
+    def run(x):
+        return tg.scan(cell, x, (tg.Tensor(np.zeros(2)), 0.5))
+
+    fast, x = tg.compile(run), tg.Tensor(np.ones((100, 2)))
+    (output, (h, factor)), (expected, _) = fast(x), run(x)
+    np.testing.assert_allclose(output.data, expected.data)
+    np.testing.assert_array_equal(h.data, output.data[-1])
+    assert type(factor) is float
+    assert "for t in range(T):" in fast.source
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (lambda x, s: (s[0], (tg.tanh(x + s[0]), s[1] + 1)), "that are not arrays stay as they"),
+        (lambda x, s: (1.0, (tg.tanh(x + s[0]), s[1])), "arrays as outputs"),
+    ],
+)
+def test_steps_that_are_not_alike_are_refused_if_they_are_many(cell, message):
+    def run(x):
+        return tg.scan(cell, x, (tg.Tensor(np.zeros(2)), 0))[1]
+
+    fast, x = tg.compile(run), tg.Tensor(np.ones((LONGEST + 1, 2)))
+    if "outputs" not in message:
+        (h, n), (expected, _) = fast(x[1:]), run(x[1:])
+        np.testing.assert_allclose(h.data, expected.data)
+        assert n == LONGEST
+    with pytest.raises(NotCompilable, match=message):
+        fast(x)
 
 
 def test_other_lengths_and_masks_need_no_new_program():
@@ -114,6 +178,13 @@ def test_a_compiled_module_is_used_like_its_target():
     assert list(fast.state_dict()) == list(layer.state_dict())
     assert [id(p) for p in fast.parameters()] == [id(p) for p in layer.parameters()]
     assert fast.hidden_size == 4
+    assert {"hidden_size", "weight_hh_l0", "source"} <= {*dir(fast)}
+    fast.note, fast.hidden_size = 1, 4
+    fast.register_buffer("mean", np.zeros(2), persistent=False)
+    assert layer.note == 1
+    assert "note" not in vars(fast)
+    np.testing.assert_array_equal(layer.mean, np.zeros(2))
+    assert [*fast.state_dict()] == [*layer.state_dict()]
     fast.eval()
     assert not layer.training
     other = tg.nn.GRU(3, 4, rng=1)
@@ -124,6 +195,23 @@ def test_a_compiled_module_is_used_like_its_target():
         np.testing.assert_array_equal(twin(x)[0].data, fast(x)[0].data)
         assert twin.weight_hh_l0 is not fast.weight_hh_l0
     assert repr(fast) == f"compile({layer!r})"
+    model = tg.nn.Sequential(layer)
+    assert [*tg.compile(model).children()] == [*model.children()]
+    tg.compile(model).astype(np.float64)
+    assert layer.weight_hh_l0.dtype == np.float64
+
+
+def test_a_compiled_function_has_attributes_of_its_own():
+    fast, W = tg.compile(of_a_dict), tg.Tensor(np.eye(2), requires_grad=True)
+    fast.note = 1
+    assert vars(fast)["note"] == 1
+    assert not hasattr(of_a_dict, "note")
+    assert [*fast.children()] == []
+    assert fast.eval() is fast
+    fast.register_buffer("mean", np.zeros(2), persistent=False)
+    np.testing.assert_array_equal(fast.mean, np.zeros(2))
+    with pytest.raises(TypeError, match="write the function as a Module"):
+        list(tg.compile(lambda x: x @ W).parameters())
 
 
 RATES, MATRICES = {"rate": 0.5}, {"U": [tg.Tensor(np.eye(2), requires_grad=True)]}

@@ -1,4 +1,4 @@
-"""Pictures for papers and lectures: widths, titles, legends, fonts, TikZ, one file for two themes."""
+"""Pictures for papers and lectures: widths, titles, legends, fonts, TikZ, themes."""
 
 import re
 import shutil

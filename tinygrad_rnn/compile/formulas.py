@@ -215,10 +215,7 @@ def index_text(index: Any, args: Sequence[str] = ()) -> str:
     """Return the text between the brackets of an index."""
     if not isinstance(index, tuple):
         return _entry(index, args)
-    texts = [_entry(entry, args) for entry in index]
-    if len(texts) == 1 and isinstance(index[0], list | Place):
-        return f"{texts[0]},"  # without the comma, a list of lists would be one index
-    return ", ".join(texts) or "()"
+    return ", ".join(_entry(entry, args) for entry in index) or "()"
 
 
 def _entry(entry: Any, args: Sequence[str]) -> str:

@@ -87,9 +87,9 @@ class ReadGuard:
             self._list(x, name)
             parts: list[tuple[Any, str | None]] = []
             for source, container, inside in places.find_sources(x, name):
-                alive.append(source)
+                kept: Any = source
                 if isinstance(source, partial) and source.func is type:
-                    kind, known, contents = 3, self._typed, [type(x)]
+                    kind, known, contents, kept = 3, self._typed, [type(x)], x
                 elif isinstance(source, partial):
                     kind, known, contents = 2, self._reads, [source()]
                 elif isinstance(source, dict | MappingProxyType):
@@ -98,8 +98,8 @@ class ReadGuard:
                     kind, known, contents = 1, self._lists, source
                 parts += zip(contents, inside, strict=True)
                 if not isinstance(source, tuple | frozenset):  # these have the same parts for ever
-                    seen.add(id(source))
-                    known.append(x if known is self._typed else source)
+                    seen.add(id(kept))
+                    known.append(kept)
                     containers[kind].append(container)
                     names[kind].extend(inside)
             waiting += reversed(parts)

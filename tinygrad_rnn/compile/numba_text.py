@@ -199,7 +199,7 @@ class NumbaText(NumpyText):
     def _call(self, wish: str, lines: list[str], nests: Nests) -> str:
         """Add a compiled function with these lines, and return its call."""
         text = "\n".join(f"    {line}" for line in lines)
-        words = set(re.findall(r"(?<![\w.])[^\W\d]\w*", text))
+        words = set(re.findall(r"(?<![\w.])[^\W\d]\w*", re.sub("  # .*", "", text)))
         words -= set(re.findall(r"for (\w+) in ", text))
         known = {x: x for x in ("T", "t", "t2", "t3")}
         known |= {name: n for n, name in nests.sizes.items()}

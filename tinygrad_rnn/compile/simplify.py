@@ -59,7 +59,8 @@ def propagate_copies(program: Program) -> Program:
                 _compose(line, made[line.args[0]])
             if line.function == "multiply" and all(map(_is_array, line.args)):
                 ones = [x for x in line.args if _is_one(x, made)]
-                others = [x for x in line.args if x not in ones and x.shape == line.out.shape]
+                kind = line.out.shape, line.out.dtype
+                others = [x for x in line.args if x not in ones and (x.shape, x.dtype) == kind]
                 line.args = (others[0], 1) if ones and others else line.args
             if _is_copy(line):
                 replace(line.out, line.uses[0], line.function in VIEWS)

@@ -17,7 +17,7 @@ from ..graph import Value, toposort
 from .arguments import is_untouched, replace
 from .instructions import Expected, Instruction, Place, Program, Variable, walk
 from .local_names import names_of_locals
-from .places import PLAIN
+from .places import PLAIN, draws
 from .traced import TracedArray, is_scalar
 from .traced_graph import find_values_behind, variable_of
 from .tracer import Tracer
@@ -105,10 +105,6 @@ class TracedFunction:
     leaves: list[tuple[Any, ...]] = field(default_factory=list)
     reached: list[set[int]] = field(default_factory=list)
 
-    def reads(self, array: np.ndarray) -> bool:
-        """Return True if the program reads an array anew in each call."""
-        return any(kind == "array" and more[0] is array for kind, *more in self.sources)
-
 
 def trace(
     title: str,
@@ -186,17 +182,17 @@ def find_difference(first: TracedFunction, second: TracedFunction) -> str | None
         return "another number of inputs"
     for x, y, source, other in zip(a.inputs, b.inputs, first.sources, second.sources, strict=True):
         if not _is_same((x, *source), (y, *other), known):
+            if draws(source[1]):
+                return "a draw from a generator that it makes itself"
             return f"an array that it makes, {describe(source[1])}, with other numbers"
     lines, others = [*walk(a.lines)], [*walk(b.lines)]
     for line, other in zip(lines, others, strict=False):
         if type(line) is not type(other) or not _is_same(_parts(line), _parts(other), known):
-            if getattr(line, "function", "") == getattr(other, "function", "") == "draw":
-                return "a draw from a generator that it makes itself"
             return f"{getattr(line, 'function', 'a loop')} with other arguments"
-    if len(lines) != len(others) or not _is_same(a.outputs, b.outputs, known):
+    if len(lines) != len(others):
         return "another number of ops"
     ends = [(t.structure, t.effects, t.removed, t.steps) for t in (first, second)]
-    if not _is_same(ends[0], ends[1], known):
+    if not _is_same((a.outputs, ends[0]), (b.outputs, ends[1]), known):
         return f"another result, {tree.describe(first.structure)}"
     return None
 

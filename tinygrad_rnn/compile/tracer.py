@@ -174,8 +174,6 @@ class Tracer(Recorder):
                 got = "a read of a view of an array that was written into"
                 raise Untraceable("arrays that are not written into", got, fix)
             return x.variable
-        if isinstance(x, StandIn):
-            return x.variable  # type: ignore[attr-defined]
         if type(x) in (int, float, bool):
             return x
         if isinstance(x, np.bool_):

@@ -6,6 +6,7 @@ import builtins
 import dis
 from collections.abc import Iterator
 from functools import lru_cache, partial
+from itertools import pairwise
 from sys import modules as loaded_modules
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
@@ -73,8 +74,7 @@ def _read_names(code: CodeType) -> tuple[list[str], list[str], set[str]]:
     handed: set[str] = set()
     codes = [code]
     for code in codes:  # the list grows
-        steps = [*dis.get_instructions(code)]
-        for step, after in zip(steps, [*steps[1:], steps[-1]], strict=True):
+        for step, after in pairwise(dis.get_instructions(code)):  # the last one reads no name
             if step.opname in GLOBALS:
                 outside.append(step.argval)
             is_read = step.opname.startswith("LOAD_") and step.opname != "LOAD_CLOSURE"

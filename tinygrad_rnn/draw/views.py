@@ -21,7 +21,8 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
         The depth, the name or the path of the scopes. ``"gate"`` selects every named result,
         together with the unnamed results in its formula; ``"names"`` is the same. ``"step"``
         selects every time step, ``"module"`` every outermost module, and ``"blocks"`` equal blocks
-        that follow each other. A scope of such a name goes before. Parameters stay outside of the boxes.
+        that follow each other. A scope of such a name goes before. Parameters stay outside of the
+        boxes.
 
     Raises
     ------
