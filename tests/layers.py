@@ -17,7 +17,7 @@ LAYERS = {
     "engine": ["graph", "check", "blocks", "op", "backward"],
     "tensors": ["ops", "tensor", "transforms", "gradcheck", "serialize", "parallel"],
     "networks": ["scan", "nn", "optim", "text"],
-    "looking": ["analysis", "draw"],
+    "looking": ["layout", "analysis", "draw"],
     "translating": ["compile", "interop"],
     "app": ["app"],
 }

@@ -37,6 +37,7 @@ SKIPS = {
     "only root gives files away": "root_leaves",
     "a setting of glibc's malloc": "Linux has it",
     "the source distribution has no .ci": "the checkout has it",
+    "compiles with TeX if there is one": "the form is checked without it",
 }
 """Each reason to skip a test, and why CI runs the test: what it has, or words in ``.ci/run``."""
 

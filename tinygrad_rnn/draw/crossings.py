@@ -33,7 +33,7 @@ def find_entry(made: Scope, used: Scope) -> Loop | None:
 
 
 def inner_steps(loop: Scope) -> list[str]:
-    """Return the steps of the loops around a loop, for ids."""
+    """Return the steps of the loops around a loop, as parts of an id."""
     return [str(part.index) for part in loop if part.is_step]
 
 

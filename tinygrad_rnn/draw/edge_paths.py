@@ -15,7 +15,7 @@ from .picture import Edge
 
 
 @dataclass(slots=True)
-class Place:
+class Origin:
     """Where a frame is in the drawing; if it is mirrored, its first axis points to the left."""
 
     x: float
@@ -32,7 +32,7 @@ class EdgePaths:
     Parameters
     ----------
     frames : FrameLayouts
-    places : mapping of (Frame, columns) to Place
+    places : mapping of (Frame, columns) to Origin
         Where each frame is.
     centres, sizes : mapping of str to tuple
         Where each vertex is, and its size.
@@ -41,7 +41,7 @@ class EdgePaths:
     def __init__(
         self,
         frames: FrameLayouts,
-        places: Mapping[tuple[Frame, tuple[Column, ...]], Place],
+        places: Mapping[tuple[Frame, tuple[Column, ...]], Origin],
         centres: Mapping[str, Point],
         sizes: Mapping[str, tuple[float, float]],
     ):

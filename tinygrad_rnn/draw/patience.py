@@ -14,11 +14,11 @@ SECONDS = 1.0
 def say_if_slow(what: str) -> Iterator[None]:
     """Print what is being done to standard error, if the block takes longer than a second."""
 
-    def say() -> None:
+    def report() -> None:
         sys.stderr.write(f"graph: {what} …\n")
         sys.stderr.flush()
 
-    timer = Timer(SECONDS, say)
+    timer = Timer(SECONDS, report)
     timer.daemon = True
     timer.start()
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..layout.boxes import Path, Point
 from ..scope_part import Scope
-from .edge_paths import EdgePaths, Place
+from .edge_paths import EdgePaths, Origin
 from .frame_layouts import FrameLayouts, find_free_place
 from .frame_tree import Column, Frame
 from .picture import Picture, Vertex
@@ -47,7 +47,7 @@ class Placer:
         title_side: str,
     ):
         self.frames = FrameLayouts(picture, size_of, title_of, title_side)
-        self.places: dict[tuple[Frame, tuple[Column, ...]], Place] = {}
+        self.places: dict[tuple[Frame, tuple[Column, ...]], Origin] = {}
         self.result = Placement()
 
     def place(self) -> Placement:
@@ -55,12 +55,12 @@ class Placer:
         tree, result = self.frames.tree, self.result
         root = self.frames.layout(tree.root)
         result.width, result.height = root.width, root.height
-        self._put(tree.root, (), (), Place(0.0, 0.0))
+        self._put(tree.root, (), (), Origin(0.0, 0.0))
         paths = EdgePaths(self.frames, self.places, result.centres, result.sizes)
         result.paths = paths.find()
         return result
 
-    def _put(self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: Place) -> None:
+    def _put(self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: Origin) -> None:
         """Put everything inside of a frame where the frame is in the drawing."""
         layout = self.frames.layouts[frame]
         self.places[frame, columns] = place
@@ -97,7 +97,7 @@ class Placer:
         return None
 
     def _put_frame(
-        self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: Place, at: Point
+        self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: Origin, at: Point
     ) -> None:
         layout = self.frames.layouts[frame]
         x, y = place(at)
@@ -107,11 +107,11 @@ class Placer:
         title_at = find_free_place(self.frames.title_of(scope), crossed)
         placed = PlacedFrame(scope, (left, y), layout.width, layout.height, title_at)
         self.result.frames.append(placed)
-        inner = Place(left if sign > 0 else left + layout.width, y, sign)
+        inner = Origin(left if sign > 0 else left + layout.width, y, sign)
         self._put(frame, scope, columns, inner)
 
     def _put_marks(
-        self, step: Frame, column: Column, scope: Scope, place: Place, at: Point
+        self, step: Frame, column: Column, scope: Scope, place: Origin, at: Point
     ) -> None:
         """Put the marks of omitted steps in a frame that is as high as the steps."""
         layout = self.frames.layouts[step]
