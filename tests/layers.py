@@ -17,7 +17,7 @@ LAYERS = {
     "engine": ["graph", "check", "blocks", "op", "backward"],
     "tensors": ["ops", "tensor", "transforms", "gradcheck", "serialize", "parallel"],
     "networks": ["scan", "nn", "optim", "text"],
-    "looking": ["layout", "analysis", "draw"],
+    "looking": ["analysis", "draw"],
     "translating": ["compile", "interop"],
     "app": ["app"],
 }

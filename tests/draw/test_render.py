@@ -639,7 +639,7 @@ def test_another_suffix_raises_an_error(tmp_path, name):
     with pytest.raises(
         ValueError,
         match=r"^graph\.save: argument path: expected a name that ends in "
-        r"\.svg, \.png, \.pdf, \.dot, \.txt, \.json, got ",
+        r"\.svg, \.png, \.pdf, \.dot, \.tex, \.txt, \.json, got ",
     ):
         graph(ramp((2,)) * 2).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []

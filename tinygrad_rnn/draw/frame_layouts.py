@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..layout.arrange import arrange
-from ..layout.boxes import FRAME, Arrangement, Chip, Item
-from ..layout.channels import RAIL_GAP
+from .layout.arrange import arrange
+from .layout.boxes import FRAME, Arrangement, Chip, Item
+from .layout.channels import RAIL_GAP
 from ..scope_part import Scope
 from .frame_tree import Column, Frame, FrameTree
 from .picture import Picture, Vertex

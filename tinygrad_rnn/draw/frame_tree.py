@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..layout.boxes import FRAME, Terminal, Wire
+from .layout.boxes import FRAME, Terminal, Wire
 from ..scope_part import Scope, ScopePart
 from .crossings import key_across_steps
 from .picture import Edge, Picture, Vertex, common_scope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..layout.boxes import Path, Point
+from .layout.boxes import Path, Point
 
 
 @dataclass(frozen=True, slots=True)

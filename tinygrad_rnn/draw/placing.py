@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..layout.boxes import Path, Point
+from .layout.boxes import Path, Point
 from ..scope_part import Scope
 from .edge_paths import EdgePaths, Origin
 from .frame_layouts import FrameLayouts, find_free_place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import hypot
 
-from ..layout.boxes import Path, Point
+from .layout.boxes import Path, Point
 
 RADIUS = 6.0
 """The radius of a rounded corner, in points."""

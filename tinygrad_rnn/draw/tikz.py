@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..analysis.latex_names import format_label, format_piece, format_words
-from ..layout.boxes import Point
+from .layout.boxes import Point
 from .dot import edge_styles, frame_title, vertex_style
 from .faces import Face, Span, face_of
 from .look import Look
