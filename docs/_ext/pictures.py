@@ -61,15 +61,15 @@ class Translator(HTML5Translator):
     def visit_image(self, node: nodes.image) -> None:
         """Write a picture for the light and the dark theme, with a link to the whole picture.
 
-        A picture that is a little wider than the column is shrunk to it, and on the phone every such
-        picture. One that is much wider scrolls, and has a note that it goes on.
+        A picture that is a little wider than the column is shrunk to it, on the phone too. One that
+        is much wider scrolls, and has a note that it goes on.
         """
         node["alt"] = describe(node)
         path = Path(self.builder.srcdir, node["uri"])
         file = self.builder.images.get(node["uri"])
         across = width_of(path)
         goes_on = across > COLUMN / SMALLEST
-        if PHONE < across and not goes_on:
+        if across > PHONE and not goes_on:
             node["classes"].append("fits" if across > COLUMN else "fits-phone")
         if file is None or isinstance(node.parent, nodes.reference):
             return super().visit_image(node)
