@@ -66,7 +66,7 @@ def main(folder="."):
     plot(folder, "adding_problem", smooth, y="squared error", log=True)
     x, y = batch(np.random.default_rng(1))
     loss = tg.nn.functional.mse_loss(gru(x)[0][-1, :, :1], y)
-    draw(folder, "adding_problem_graph", loss, roll=True, fold="names", parameters="hide")
+    draw(folder, "adding_problem_graph", loss, roll=True, fold="gate", parameters="hide")
     return errors
 
 

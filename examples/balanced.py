@@ -82,7 +82,7 @@ def main(folder="."):
     print(f"all: {right.mean():.3f} of {len(right)}")
     smooth = np.convolve(curve, np.ones(10) / 10, "valid")
     plot(folder, "balanced", {"loss": smooth}, y="cross-entropy")
-    draw(folder, "balanced_graph", loss, roll=True, fold="names", parameters="hide")
+    draw(folder, "balanced_graph", loss, roll=True, fold="gate", parameters="hide")
     return float(right.mean())
 
 

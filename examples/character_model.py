@@ -63,7 +63,7 @@ def main(folder="."):
     x = vocab.encode("The state")
     logits, _ = trainer.model(x[:-1, None])
     loss = tg.nn.functional.cross_entropy(logits, x[1:, None])
-    draw(folder, "character_model_graph", loss, roll=True, fold="names", parameters="hide")
+    draw(folder, "character_model_graph", loss, roll=True, fold="gate", parameters="hide")
     return bits[-1], baseline
 
 

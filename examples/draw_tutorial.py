@@ -19,7 +19,7 @@ def main(folder=Path()):
     views = {
         "unrolled": tg.graph(loss, fold="loss", parameters="chips"),
         "rolled": tg.graph(loss, roll=True),
-        "gates": tg.graph(loss, fold=["names", "loss"], parameters="hide"),
+        "gates": tg.graph(loss, fold=["gate", "loss"], parameters="hide"),
     }
     for name, view in views.items():
         ops = view.notes[0].split(" · ")[-1]

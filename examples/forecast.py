@@ -93,7 +93,7 @@ def main(folder="."):
     print(listed, "(root mean square error, divided by the standard deviation)")
     curves = {"truth": truth[:200], "GRU": forecast[:200], "linear": linear[:200]}
     plot(folder, "forecast", curves, x="time", y="six steps ahead")
-    draw(folder, "forecast_graph", loss, roll=True, fold="names", parameters="hide")
+    draw(folder, "forecast_graph", loss, roll=True, fold="gate", parameters="hide")
     return errors
 
 

@@ -5,6 +5,7 @@ The layers and their rooms are those of ``tests/layers.py``, which the tests che
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from html import escape
@@ -12,8 +13,6 @@ from pathlib import Path
 from types import FrameType
 
 import graphviz
-
-from tinygrad_rnn.draw.render import render
 
 TESTS = Path(__file__).resolve().parents[2] / "tests"
 sys.path.insert(0, str(TESTS))
@@ -86,6 +85,12 @@ FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": "#111111"}
 GRAPH = {"bgcolor": "transparent", "nodesep": "0.16", "ranksep": "0.3", "pad": "0.2,0.5"}
 BOX = {"shape": "box", "style": "rounded,filled", "fillcolor": "#fefefe", "color": "#222222"}
 BOX |= {"fontsize": "13", "margin": "0.1,0.02", "height": "0.3"}
+LAY_OUT = """
+import sys, pygraphviz
+drawing = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
+sys.stdout.buffer.write(drawing.draw(None, format="svg", prog="dot"))
+"""
+"""The program that places and draws a graph; the library's own drawings have places already."""
 ARROW = {"color": "#222222", "arrowsize": "0.55", "penwidth": "0.8"}
 
 
@@ -109,7 +114,9 @@ def box_label(name: str, *paths: Path) -> str:
 
 def to_svg(graph: graphviz.Digraph, tooltips: dict[str, str]) -> Drawing:
     """Return the drawn graph, in the page's colours and with tooltips."""
-    svg = render(graph.source, "svg").decode()
+    command = [sys.executable, "-c", LAY_OUT]
+    done = subprocess.run(command, input=graph.source.encode(), capture_output=True, check=True)
+    svg = done.stdout.decode()
     svg = re.sub(r'="(\d+)pt"', r'="\1px"', svg[svg.index("<svg") :], count=2)
     for written, meant in COLOURS.items():
         svg = svg.replace(written, meant)

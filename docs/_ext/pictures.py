@@ -1,4 +1,4 @@
-"""Pictures of the pages: in a box that scrolls, with a link, a description and a dark version."""
+"""Pictures of the pages: in a box, with a link, a description and a dark version."""
 
 import re
 from pathlib import Path
@@ -61,14 +61,16 @@ class Translator(HTML5Translator):
     def visit_image(self, node: nodes.image) -> None:
         """Write a picture for the light and the dark theme, with a link to the whole picture.
 
-        A picture that is wider than the column gets a note that it goes on.
+        A picture that is a little wider than the column is shrunk to it, on the phone too. One that
+        is much wider scrolls, and has a note that it goes on.
         """
         node["alt"] = describe(node)
         path = Path(self.builder.srcdir, node["uri"])
         file = self.builder.images.get(node["uri"])
         across = width_of(path)
-        if COLUMN < across <= COLUMN / SMALLEST:
-            node["classes"].append("fits")
+        goes_on = across > COLUMN / SMALLEST
+        if across > PHONE and not goes_on:
+            node["classes"].append("fits" if across > COLUMN else "fits-phone")
         if file is None or isinstance(node.parent, nodes.reference):
             return super().visit_image(node)
         dark = at_night(path.read_text(encoding="utf-8")) if path.suffix == ".svg" else ""
@@ -90,10 +92,10 @@ class Translator(HTML5Translator):
                 day.replace('class="whole"', 'class="whole only-dark"').replace(file, night),
             ]
         if across > PHONE:
-            kind = "" if across > COLUMN / SMALLEST else " phone"
-            self.body.append(
-                f'<p class="goes-on{kind}">It goes on to the right. A click shows the whole.</p>'
-            )
+            text = "It goes on to the right. A click shows the whole."
+            text = text if goes_on else "A click enlarges the picture."
+            kind = "" if goes_on else " phone"
+            self.body.append(f'<p class="goes-on{kind}">{text}</p>')
         return None
 
 

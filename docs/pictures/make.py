@@ -32,7 +32,7 @@ def unrolled_gru(theme):
     )
     loss = (h * h).sum()
     loss.name = "loss"
-    return tg.graph(loss, fold="names", parameters="hide", theme=theme)
+    return tg.graph(loss, fold="gate", parameters="hide", theme=theme)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ EXCEPT = {
     **dict.fromkeys([".nn.init.uniform", ".nn.init.normal"], "References"),
     # tg.graph and tg.compile create them
     **dict.fromkeys([".draw.Graph", ".compile.layer.CompiledModule"], "Parameters"),
-    # it needs Matplotlib, and is shown in the gallery
+    # it needs Matplotlib, and is shown in docs/howto/plot_gradient_flow.md
     ".analysis.gradient_flow.Flow.plot": "runs",
 }
 """By public name, the parts that its docstring need not have."""

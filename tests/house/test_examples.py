@@ -32,8 +32,7 @@ def test_the_graph_of_the_tutorial_is_drawn(tmp_path):
         "tutorial_gates.svg",
     ]
     gates = paths[2].read_text(encoding="utf-8")
-    assert "z₁ ⊙ h₀" in gates
-    assert "+ (1 − z₁) ⊙ h̃₁" in gates
+    assert all(line in gates for line in ("z₁ ⊙ h₀", "+ (1 − z₁) ⊙ h̃₁"))
 
 
 def test_an_own_cell_is_drawn_and_followed_backwards(tmp_path, capsys):

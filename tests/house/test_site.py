@@ -87,6 +87,11 @@ FINE = page(
     f"{picture(900, INK.format(11), 'background: #fff')}</div>"
     "<div style='display: none; font-size: 2px'>hidden</div>"
 )
+OVERVIEW = page(
+    "<a class='whole' href='index.html'>"
+    f"{picture(200, INK.format(11), 'background: #fff; width: 20vw')}</a>"
+)
+"""A picture that is small on the phone, where a click enlarges it."""
 
 
 def load_check():
@@ -105,12 +110,13 @@ def lines(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "index.html").write_text(page("<p id='top'>first</p>"), encoding="utf-8")
     (folder / "fine.html").write_text(FINE, encoding="utf-8")
+    (folder / "overview.html").write_text(OVERVIEW, encoding="utf-8")
     (folder / "broken.svg").write_text("<svg", encoding="utf-8")
     for name, (text, _) in BROKEN.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     check = load_check()
     faults, pages = asyncio.run(check.examine(folder))
-    assert len(pages) == len(BROKEN) + 2
+    assert len(pages) == len(BROKEN) + 3
     return check.format_faults(faults)
 
 
@@ -133,7 +139,7 @@ def test_a_fault_of_some_views_names_these_views(lines):
 
 
 def test_a_fine_page_has_no_fault(lines):
-    assert not [line for line in lines if line.startswith(("fine", "index"))]
+    assert not [line for line in lines if line.startswith(("fine", "index", "overview"))]
 
 
 def test_the_exit_code_says_whether_there_is_a_fault(tmp_path, capsys):
