@@ -63,7 +63,7 @@ def label_values(
     the label of the value whose gradient it is (``∂h₃``). The label of a leaf has no time step,
     because a parameter belongs to all steps. There are two exceptions. If several leaves have the
     same name, and one of them is a constant that a single step uses, its label has that step
-    (``x₃``). The label of an initial state has the step before the loop (``h₋₁``). Parameters of
+    (``x₃``). The label of an initial state has the step before the loop (``h₋₁``). Other leaves of
     the same name have the names of their modules in front (``fc1.weight``). The label of a constant
     without a name is its value or its shape.
 
@@ -140,7 +140,7 @@ def _label_leaves(values: list[Value], labels: _Labels) -> None:
     of_modules = {
         x: where
         for x, where in uses.items()
-        if x.name and x.tracked and only_step[x] is None and counts[x.name] > 1
+        if x.name and x not in initial and only_step[x] is None and counts[x.name] > 1
     }
     owned = name_by_owner(of_modules)
     for x, step in only_step.items():

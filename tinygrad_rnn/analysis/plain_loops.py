@@ -40,8 +40,8 @@ def add_plain_loops(values: Sequence[Value], scopes: dict[Value, Scope]) -> dict
         around = tuple(part for part in around if part.kind != "module" or part.call == 1)
         loops[around] += 1
         if loops[around] > 1:
-            name = str(around[-1]) if around else "loop"
-            loop = (*around[:-1], ScopePart("loop", name, call=loops[around]))
+            name = f"{around[-1]}, loop" if around else "loop"
+            loop = (*around[:-1], ScopePart("name", f"{name} {loops[around]}"))
         else:
             loop = around
         for step, turn in enumerate(turns):

@@ -10,14 +10,14 @@ from math import hypot, isfinite, log10
 from typing import Any
 
 from ..analysis.labels import escape_unprintable
-from ..analysis.scopes import Loop
 from ..scope_part import Scope, ScopePart, format_scope
 from .caption import write_caption
+from .crossings import find_crossing
 from .faces import face_of, html_lines, html_text, measure_face, norm_of, write_face
 from .label_size import text_width
 from .look import Look
 from .orient import Orientation
-from .picture import Edge, Picture, Vertex, find_lags, find_places
+from .picture import Edge, Picture, Vertex, find_lags
 from .placing import PlacedFrame, Placement, Placer
 from .splines import write_spline
 
@@ -43,10 +43,10 @@ def place(picture: Picture, look: Look) -> Placement:
 
     def size_of(vertex: Vertex) -> tuple[float, float]:
         face = face_of(vertex, look, lags.get(vertex.id, 0))
-        return turn.size(*measure_face(face, vertex.kind))
+        return turn.size(*measure_face(face, vertex.kind, look.font))
 
     def title_of(scope: Scope) -> float:
-        return text_width(frame_title(scope), look.points)
+        return text_width(frame_title(scope), look.points, font=look.font)
 
     return Placer(picture, size_of, title_of, turn.title_side).place()
 
@@ -92,7 +92,7 @@ def _add_title(drawing: Any, placement: Placement, look: Look, turn: Orientation
     size = look.points * 1.25
     wide = text_width(look.title, size, bold=True)
     drawing.node(
-        "title", shape="plaintext", pos=f"{(x + right) / 2:.2f},{top + 1.4 * size:.2f}",
+        "title", shape="plaintext", pos=f"{(x + right) / 2:.2f},{top + 0.9 * size:.2f}",
         label=f'<<b><font point-size="{size:g}">{html_text(look.title)}</font></b>>',
         width=f"{wide / 72:.3f}", height=f"{1.3 * size / 72:.3f}",
     )  # fmt: skip
@@ -125,7 +125,7 @@ def _place_frame(frame: PlacedFrame, look: Look, turn: Orientation) -> dict[str,
     style = _frame_style(frame.scope[-1], look)
     style |= {"bb": f"{x:.2f},{y:.2f},{right:.2f},{top:.2f}"}
     if title := frame_title(frame.scope):
-        wide = text_width(title, look.points)
+        wide = text_width(title, look.points, font=look.font)
         style |= {"label": html_lines(title)}
         style |= {"lp": f"{x + frame.title_at + wide / 2:.2f},{top - 9:.2f}"}
         style |= {"lwidth": f"{wide / 72:.2f}", "lheight": "0.2"}
@@ -178,15 +178,15 @@ def edge_styles(picture: Picture, look: Look) -> list[dict[str, str]]:
     """Return the attributes of each edge."""
     show_widths = "grad" in look.show and look.backward_done
     widths = _edge_widths(picture) if show_widths else {}
-    places = find_places(picture)
+    scopes = {name: vertex.scope for name, vertex in picture.vertices.items()}
     return [
-        _edge_style(edge, places, look, widths.get(number))
+        _edge_style(edge, scopes, look, widths.get(number))
         for number, edge in enumerate(picture.edges)
     ]
 
 
 def _edge_style(
-    edge: Edge, places: dict[str, Loop | None], look: Look, width: float | None
+    edge: Edge, scopes: dict[str, Scope], look: Look, width: float | None
 ) -> dict[str, str]:
     """Return the attributes of an edge.
 
@@ -194,8 +194,8 @@ def _edge_style(
     the edge has no gradient to show.
     """
     theme, style = look.theme, {}
-    before, after = places[edge.source], places[edge.target]
-    if edge.lag or (before and after and before[0] == after[0] and before[1] != after[1]):
+    before, after = scopes[edge.source], scopes[edge.target]
+    if edge.lag or find_crossing(before, after):
         style = {"color": theme.state, "penwidth": "1.8"}
     if edge.when:
         style |= {"label": html_lines(edge.when), "style": "dashed"}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from .layout.boxes import Path, Point
-from .layout.channels import RAIL_GAP
 from .frame_layouts import STEP_GAP, FrameLayouts
 from .frame_tree import Column, Frame
+from .layout.boxes import Path, Point
+from .layout.channels import RAIL_GAP
 from .picture import Edge
 
 

@@ -110,14 +110,15 @@ def write_face(face: Face) -> str:
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'
 
 
-def measure_face(face: Face, kind: str) -> tuple[float, float]:
-    """Return the width and the height of the box around a face."""
+def measure_face(face: Face, kind: str, font: str) -> tuple[float, float]:
+    """Return the width and the height of the box around a face, in a font."""
     width = max(
-        sum(text_width(span.text, span.points, bold=span.bold) for span in spans) for spans in face
+        sum(text_width(span.text, span.points, bold=span.bold, font=font) for span in spans)
+        for spans in face
     )
     height = sum(max(span.points for span in spans) * LINE + 1.5 for spans in face)
-    if kind == "state":
-        return width + 16, height + 3
+    if kind == "state":  # the body of Graphviz's arrow is two thirds as high
+        return width + 16, 1.5 * (height + 1)
     if kind in ("input", "constant"):
         return max(width * 1.15 + 14, 34.0), height * 1.15 + 6
     if kind == "steps":

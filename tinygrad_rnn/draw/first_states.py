@@ -67,7 +67,8 @@ def add_first_states(picture: Picture, *, keep_leaves: bool) -> Picture:
             reach=state.reach,
             carries=carried,
         )
-    picture = _turn_leaves_into_states(picture, roles, filled, parameters)
+    if not keep_leaves:
+        picture = _turn_leaves_into_states(picture, roles, filled, parameters)
     if not starts:
         return picture
     edges: dict[Edge, None] = {}

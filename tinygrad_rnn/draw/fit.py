@@ -56,8 +56,8 @@ def choose_view(picture: Picture, measure: Measure, width: float) -> Picture:
         if len(view.vertices) > MAX_VERTICES:
             continue
         wide, high = measure(view)
-        if name:
-            view.notes.append(f"{name}; fold=() shows every op")
+        note = [f"{name}; fold=() shows every op"] if name else []
+        view = Picture(view.vertices, view.edges, [*view.notes, *note])
         if wide <= room and high <= HEIGHT * room:
             return view
         if narrowest is None or wide < narrowest[0]:

@@ -15,20 +15,21 @@ CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN", "recurrent": "cell"}
 """What a box for one step of a layer says, by the layer's usual name."""
 
 
-def fold_into_boxes(
-    picture: Picture, find_fold: Callable[[Scope], Scope | None], kept: Collection[str] = ()
-) -> Picture | None:
+def fold_into_boxes(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Picture | None:
     """Return `picture` with a box for each scope that `find_fold` finds; None if it finds no scope.
 
     `find_fold` takes the scope of a vertex. It returns the scope whose box replaces the vertex, or
-    None if the vertex stays. The vertices in `kept` stay too.
+    None if the vertex stays. The first state of a loop stays beside the box of its step.
     """
+    first = _find_first_states(picture)
     boxes: dict[Scope, Vertex] = {}
     number = 1 + sum(vertex.kind == "fold" for vertex in picture.vertices.values())
     folds: dict[str, Scope] = {}
     for name, vertex in picture.vertices.items():
         fold = find_fold(vertex.scope)
-        is_apart = name in kept or vertex.kind == "parameter"
+        is_apart = vertex.kind == "parameter"
+        if name in first:
+            is_apart = fold is not None and fold[-1].is_time
         if vertex.kind == "steps":  # the mark of omitted steps is in the box of a whole loop only
             is_apart = fold is not None and len(fold) >= len(vertex.scope)
         if fold is None or is_apart or _stays_outside(vertex, fold):
@@ -52,8 +53,18 @@ def fold_into_boxes(
             text = f"×{count}, " if count else ""
             vertex = replace(vertex, text=text + format_count(vertex.ops, "op"))
         folded.vertices[name] = vertex
-    _name_steps(folded, {box.id for fold, box in boxes.items() if fold[-1].kind == "step"})
+    _name_steps(folded, {box.id for fold, box in boxes.items() if fold[-1].is_time})
     return folded
+
+
+def _find_first_states(picture: Picture) -> set[str]:
+    """Return the ids of the states that do not come from another step of their loop."""
+    sources = {edge.target: picture.vertices[edge.source] for edge in picture.edges}
+    return {
+        name
+        for name, vertex in picture.vertices.items()
+        if vertex.kind == "state" and (name not in sources or not same_loop(vertex, sources[name]))
+    }
 
 
 def _stays_outside(vertex: Vertex, fold: Scope) -> bool:
@@ -87,7 +98,8 @@ def _name_steps(picture: Picture, boxes: Collection[str]) -> None:
             carried.setdefault(loop, {}).update(dict.fromkeys(names))
     for name in boxes:
         vertex = picture.vertices[name]
-        step = str(vertex.scope[-1].index).translate(SUBSCRIPTS)
+        here = vertex.scope[-1]
+        step = "ₜ" if here.kind == "rolled" else str(here.index).translate(SUBSCRIPTS)
         named = [part.name for part in reversed(vertex.scope) if part.kind in ("module", "loop")]
         layer = next((layer for layer in named if layer.lower() in CELLS), "")
         text = CELLS.get(layer.lower()) or format_count(vertex.ops, "op")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from ..scope_part import Scope
+from .frame_tree import Column, Frame, FrameTree
 from .layout.arrange import arrange
 from .layout.boxes import FRAME, Arrangement, Chip, Item
 from .layout.channels import RAIL_GAP
-from ..scope_part import Scope
-from .frame_tree import Column, Frame, FrameTree
 from .picture import Picture, Vertex
 
 STEP_GAP = 26.0

@@ -11,9 +11,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .layout.boxes import FRAME, Terminal, Wire
 from ..scope_part import Scope, ScopePart
 from .crossings import key_across_steps
+from .layout.boxes import FRAME, Terminal, Wire
 from .picture import Edge, Picture, Vertex, common_scope
 
 STEP = ScopePart("step", index=-1)

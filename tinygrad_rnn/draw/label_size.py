@@ -18,13 +18,19 @@ _ASCII = (
 BOLD = 1.12
 """How much wider bold text is."""
 
+KNOWN = "Helvetica", "Arial", "DejaVu Sans", "Times", "sans"
+OTHER = 1.15
+"""Fonts that are not wider than the widths here, and how much wider others may be."""
+
 LINE = 1.2
 """The height of a line, in font sizes."""
 
 
-def text_width(text: str, points: float, *, bold: bool = False) -> float:
-    """Return the width of a line of text, in points."""
-    return sum(map(_width, text)) / 100 * points * (BOLD if bold else 1.0)
+def text_width(text: str, points: float, *, bold: bool = False, font: str = "") -> float:
+    """Return the width of a line of text, in points; a font that is not known may be wider."""
+    known = not font or font.startswith(KNOWN)
+    wide = (BOLD if bold else 1.0) * (1.0 if known else OTHER)
+    return sum(map(_width, text)) / 100 * points * wide
 
 
 def _width(character: str) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .layout.boxes import Path, Point
 from ..scope_part import Scope
 from .edge_paths import EdgePaths, Origin
 from .frame_layouts import FrameLayouts, find_free_place
 from .frame_tree import Column, Frame
+from .layout.boxes import Path, Point
 from .picture import Picture, Vertex
 
 

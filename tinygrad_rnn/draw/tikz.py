@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from ..analysis.latex_names import format_label, format_piece, format_words
-from .layout.boxes import Point
 from .dot import edge_styles, frame_title, vertex_style
 from .faces import Face, Span, face_of
+from .layout.boxes import Point
 from .look import Look
 from .orient import Orientation
 from .picture import Picture, Vertex, find_lags

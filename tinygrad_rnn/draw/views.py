@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from ..errors import argument_error
 from ..scope_part import Scope
 from .equal_blocks import fold_blocks
-from .folding import fold_into_boxes, same_loop
-from .picture import Picture
+from .folding import fold_into_boxes
+from .picture import Picture, Vertex, merge_vertices
 
 
 def fold_scopes(picture: Picture, by: int | str) -> Picture:
@@ -55,13 +55,24 @@ def fold_gates(picture: Picture) -> Picture:
 
 
 def fold_modules(picture: Picture) -> Picture:
-    """Return `picture` with one box for each outermost module, if there is more than one."""
+    """Return `picture` with one box for each module, as far outside as there are several."""
+    kinds = "module", "name", "loop"
+    best = picture
     deepest = max((len(vertex.scope) for vertex in picture.vertices.values()), default=0)
     for depth in range(1, deepest + 1):
-        folded = fold_into_boxes(picture, lambda scope, depth=depth: _find_fold(scope, depth))
-        if folded and sum(vertex.kind == "fold" for vertex in folded.vertices.values()) > 1:
+
+        def find_module(scope: Scope, depth: int = depth) -> Scope | None:
+            is_module = len(scope) >= depth and all(p.kind in kinds for p in scope[:depth])
+            return scope[:depth] if is_module else None
+
+        folded = fold_into_boxes(picture, find_module)
+        if folded is None:
+            break
+        if best is picture:
+            best = folded
+        if sum(vertex.kind == "fold" for vertex in folded.vertices.values()) > 1:
             return folded
-    return picture
+    return best
 
 
 def fold_steps(picture: Picture) -> Picture:
@@ -69,18 +80,27 @@ def fold_steps(picture: Picture) -> Picture:
 
     The first state of a loop stays a vertex of its own.
     """
-    sources = {edge.target: picture.vertices[edge.source] for edge in picture.edges}
-    first = {
-        name
-        for name, vertex in picture.vertices.items()
-        if vertex.kind == "state" and (name not in sources or not same_loop(vertex, sources[name]))
-    }
 
     def find_step(scope: Scope) -> Scope | None:
-        end = next((i + 1 for i, part in enumerate(scope) if part.kind == "step"), None)
-        return None if end is None else scope[:end]
+        ends = (i + 1 for i, part in enumerate(scope) if part.is_time and part.kind != "steps")
+        return next((scope[:end] for end in ends), None)
 
-    return fold_into_boxes(picture, find_step, kept=first) or picture
+    return fold_into_boxes(_merge_marks(picture), find_step) or picture
+
+
+def _merge_marks(picture: Picture) -> Picture:
+    """Return `picture` with one mark for omitted steps where there is one for each state."""
+    marks: dict[Scope, Vertex] = {}
+    for vertex in picture.vertices.values():
+        if vertex.kind == "steps":
+            best = marks.setdefault(vertex.scope, vertex)
+            marks[vertex.scope] = best if best.text else vertex
+    stands_for = {
+        name: marks[vertex.scope]
+        for name, vertex in picture.vertices.items()
+        if vertex.kind == "steps"
+    }
+    return merge_vertices(picture, stands_for) if len(stands_for) > len(marks) else picture
 
 
 def fold_gradients(picture: Picture) -> Picture:

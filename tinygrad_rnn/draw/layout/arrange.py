@@ -148,8 +148,21 @@ class _Stack:
                 self.result.corners[maker][1] + rise if maker in self.result.corners else top
             )
         least = 0.0
-        for key in sorted(wishes, key=wishes.__getitem__):
-            height = self.chips[key].height
-            bottom = max(wishes[key] - height / 2, least)
+        for key, centre in _spread(wishes, self.chips).items():
+            bottom = max(centre - self.chips[key].height / 2, least)
             corners[key] = self.pad_left, bottom
-            least = bottom + height + CHIP_GAP
+            least = bottom + self.chips[key].height + CHIP_GAP
+
+
+def _spread(wishes: Mapping[Any, float], chips: Mapping[Any, Chip]) -> dict[Any, float]:
+    """Return the height of each chip, from below; chips of one wish are above each other."""
+    groups: dict[float, list[Any]] = {}
+    for key, wish in wishes.items():
+        groups.setdefault(round(wish, 1), []).append(key)
+    heights: dict[Any, float] = {}
+    for _, keys in sorted(groups.items()):
+        wish = wishes[keys[0]]
+        step = max(chips[key].height for key in keys) + CHIP_GAP
+        for i, key in enumerate(keys):
+            heights[key] = wish + step * (i - (len(keys) - 1) / 2)
+    return heights
