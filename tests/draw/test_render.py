@@ -712,7 +712,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ([], ["t = 3", "n₃"]),
+        ([], ["t = 3", "h₃"]),
         (["--length", 2], ["t = 1"]),
         (["--text", "MathMat"], ["t = 5"]),
         (["--backward"], ["backward done"]),
