@@ -299,8 +299,8 @@ class Graph:
             if "value" in self._look.show:
                 numbers["value"] = value.array.tolist()
             if "grad" in self._look.show and value.tracked:
-                known = self._look.backward_done and value.grad is not None
-                numbers["grad"] = value.grad.tolist() if known else None
+                grad = value.grad if self._look.backward_done else None
+                numbers["grad"] = None if grad is None else grad.tolist()
         return numbers
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

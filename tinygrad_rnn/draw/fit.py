@@ -113,6 +113,7 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
             advice = "choose steps, roll or fold yourself to see other parts"
             smaller.notes.append(f"{visible:,} nodes: drawn with {option}; {advice}")
             return smaller
+    keep, smaller = END_SIZES[0], picture
     for keep in END_SIZES:
         # Each use gets its own copy of a parameter, because an edge that runs along a chain of
         # hundreds of vertices cannot be followed.

@@ -119,7 +119,8 @@ class FrameTree:
                 slot = abstract, key_across_steps(vertex), rank
             self.slots[vertex.id] = slot
         for vertex in self.picture.vertices.values():
-            frame, chain = self.root, [(self.root, None)]
+            frame = self.root
+            chain: Chain = [(frame, None)]
             for part in vertex.scope:
                 shared = STEP if part.is_time else part
                 if shared not in frame.frames:
@@ -132,8 +133,9 @@ class FrameTree:
                     frame.columns.append(column)
                 chain.append((frame, column))
             self.chains[vertex.id] = chain
-            if vertex.kind == "steps":
-                frame.marks.setdefault(chain[-1][1], []).append(vertex)
+            last = chain[-1][1]
+            if vertex.kind == "steps" and last:
+                frame.marks.setdefault(last, []).append(vertex)
             else:
                 frame.slots.setdefault(self.slots[vertex.id], []).append(vertex)
             if vertex.kind == "state":
@@ -202,7 +204,7 @@ class FrameTree:
         step = up[depth][0]
         step.carried.append(edge)
         a, b = up[depth][1], down[depth][1]
-        if a[1] > b[1] or edge.lag < 0:
+        if edge.lag < 0 or (a and b and a[1] > b[1]):
             step.is_reversed = True
         chip = self.slots[edge.target]
         path = [frame for frame, _ in up[depth + 1 :]]
@@ -242,8 +244,8 @@ class FrameTree:
             chain = self.chains[name]
             step = next((frame for frame, _ in chain if frame.is_step), None)
             made_in[name] = {step: chain} if step else came
-            for before in came if step else ():
-                if before is not step:
+            for before in came:
+                if step and before is not step:
                     starts.setdefault(step, {}).setdefault(before, set()).add(vertex.kind)
         for step, entered in starts.items():
             for before, kinds in entered.items():

@@ -26,7 +26,7 @@ def make_spline(path: Path, *, flat: bool = False) -> tuple[Point, list[Point]]:
     """Return the tip of the arrow, and the points of the cubic Bézier curves that lead to it."""
     if flat:
         tip, points = make_spline([(y, x, how) for x, y, how in path])
-        return tip[::-1], [point[::-1] for point in points]
+        return (tip[1], tip[0]), [(y, x) for x, y in points]
     path = _simplify(path)
     tip = path[-1][:2]
     path = _shorten(path)

@@ -47,12 +47,9 @@ def add_states(picture: Picture, *, keep_leaves: bool = False) -> Picture:
     for edge in picture.edges:
         source, target = picture.vertices[edge.source], picture.vertices[edge.target]
         place = places[edge.target]
-        is_shared = place and len(begin.get(source.id, ())) > 1
-        crossing = (
-            (place, starts[source.values[0]])
-            if is_shared
-            else find_crossing(source.scope, target.scope)
-        )
+        crossing = find_crossing(source.scope, target.scope)
+        if place and len(begin.get(source.id, ())) > 1:
+            crossing = place, starts[source.values[0]]
         if crossing is None:
             edges.append(edge)
             continue

@@ -31,8 +31,8 @@ class Terminal:
         Which of the item's ports. The ports of an item without fixed ports are made as needed.
     """
 
-    item: Hashable
-    port: Hashable = None
+    item: Any
+    port: Any = None
 
 
 @dataclass(slots=True)

@@ -123,11 +123,12 @@ def _sort_row(row: list[Spot], side: str, *, rightmost: bool) -> None:
 
 def _keep_pairs(row: list[Spot]) -> None:
     """Move each spot that continues another one to the right of it."""
-    for _ in range(sum(spot.after is not None for spot in row)):
-        for spot in [spot for spot in row if spot.after in row]:
-            if row.index(spot) < row.index(spot.after):
+    pairs = [(spot, spot.after) for spot in row if spot.after is not None and spot.after in row]
+    for _ in pairs:
+        for spot, first in pairs:
+            if row.index(spot) < row.index(first):
                 row.remove(spot)
-                row.insert(row.index(spot.after) + 1, spot)
+                row.insert(row.index(first) + 1, spot)
 
 
 def _fraction(spot: Spot, side: str, port: Any) -> float:
