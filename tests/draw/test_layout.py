@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
@@ -171,3 +172,62 @@ def test_the_gates_of_a_step_are_side_by_side(engine):
     assert (
         abs(places["z₁"][2] - places["n₁"][2]) < 12 or abs(places["z₁"][2] - places["r₁"][2]) < 12
     )
+
+
+def chain(turns):
+    """A residual chain; its turns are a loop."""
+    h, w = tg.Tensor(np.zeros((1, 4)), name="h"), tg.Tensor(np.eye(4), requires_grad=True)
+    for _ in range(turns):
+        h = h + tg.tanh(h @ w)
+    return h.sum()
+
+
+def wide(width):
+    """Many short paths from one parameter to a sum of pairs."""
+    x = tg.Tensor(np.ones(3), requires_grad=True, name="x")
+    terms = [tg.tanh(x * i) + x for i in range(width)]
+    while len(terms) > 1:
+        terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=True)]
+    return terms[0].sum()
+
+
+def blocks(depth):
+    """A deep network whose blocks are alike."""
+    h = tg.Tensor(np.ones((1, 2)), name="x")
+    for k in range(depth):
+        with tg.scope(f"block {k}"):
+            h = h + 0.1 * tg.tanh(tg.nn.Linear(2, 2, rng=k).astype(np.float64)(h))
+    return h.sum()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: chain(1700),
+        lambda: wide(1024),
+        lambda: NETWORKS["large"](12),
+        lambda: NETWORKS["two GRU layers"](120),
+        lambda: blocks(1250),
+    ],
+    ids=["chain", "wide", "random", "layers", "blocks"],
+)
+@pytest.mark.parametrize("view", [{}, {"fold": ()}], ids=["default", "every op"])
+def test_5000_ops_are_drawn_or_folded_within_five_seconds(make, view):
+    loss = make()
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        graph = tg.graph(loss, **view)
+        svg = graph.svg()
+        seconds.append(time.perf_counter() - start)
+        if seconds[-1] < 5:
+            break
+    assert min(seconds) < 5
+    assert svg.startswith("<svg")
+    assert len(graph.notes) > 1, "a note says what is folded"
+
+
+def test_a_slow_drawing_says_what_it_does(monkeypatch, capsys):
+    monkeypatch.setattr("tinygrad_rnn.draw.patience.SECONDS", 0.0)
+    tg.graph(chain(400)).dot()
+    assert "graph: laying out" in capsys.readouterr().err
