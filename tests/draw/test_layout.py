@@ -174,6 +174,27 @@ def test_the_gates_of_a_step_are_side_by_side(engine):
     )
 
 
+def test_nested_loops_of_equal_lengths_side_by_side():
+    """Two loops of three steps, each with a loop of three steps inside."""
+    w = tg.Tensor(np.eye(2), requires_grad=True, name="W")
+
+    def inner(x, h):
+        h = tg.tanh(h @ w + x)
+        h.name = "h"
+        return h, h
+
+    def outer(x, h):
+        _, h = tg.scan(inner, tg.Tensor(np.ones((3, 1, 2))), h)
+        return h * 2, h * 2
+
+    xs, h = tg.Tensor(np.ones((3, 1, 2))), tg.Tensor(np.zeros((1, 2)), name="h")
+    for name in ("first", "second"):
+        with tg.scope(name):
+            _, h = tg.scan(outer, xs, h)
+    drawn = Drawn(tg.graph(h.sum(), fold=()).svg())
+    assert sum(title == "t = 2" for title, _ in drawn.frames) == 8
+
+
 def chain(turns):
     """A residual chain; its turns are a loop."""
     h, w = tg.Tensor(np.zeros((1, 4)), name="h"), tg.Tensor(np.eye(4), requires_grad=True)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..scope_part import Scope
-from .frame_tree import Column, Frame, FrameTree
+from .frame_tree import STEP, Column, Frame, FrameTree
 from .layout.arrange import arrange
 from .layout.boxes import FRAME, Arrangement, Chip, Item
 from .layout.channels import RAIL_GAP
@@ -66,10 +66,10 @@ class FrameLayouts:
         self.levels: dict[Frame, dict[Any, float]] = {}
         self.rows: dict[Frame, Row] = {}
         self.sizes: dict[Any, tuple[float, float]] = {}
-        self.equals: dict[int, list[Frame]] = {}
+        self.alike: dict[tuple[int, int], list[Frame]] = {}
         for frame in self.tree.walk():
-            if frame.is_step and len(frame.columns) > 1:
-                self.equals.setdefault(len(frame.columns), []).append(frame)
+            if frame.is_step:
+                self.alike.setdefault(_count_steps(frame), []).append(frame)
 
     def layout(self, frame: Frame) -> Arrangement:
         """Return the layout of a frame, which is made when it is first needed."""
@@ -78,14 +78,13 @@ class FrameLayouts:
         return self.layouts[frame]
 
     def row(self, step: Frame) -> Row:
-        """Return the row of a loop's steps. Loops with equally many steps get equal columns."""
+        """Return the row of a loop's steps.
+
+        Loops with equally many steps get equal columns, if they are in equally many loops.
+        """
         if step not in self.rows:
-            alike = [
-                other for other in self.equals.get(len(step.columns), [step])
-                if other is step or not _are_nested(step.scope, other.scope)
-            ]  # fmt: skip
-            width = max(self.layout(other).width for other in alike)
-            self.layout(step).widen(width)
+            alike = self.alike[_count_steps(step)] if len(step.columns) > 1 else [step]
+            self.layout(step).widen(max(self.layout(other).width for other in alike))
             self.rows[step] = self._make_row(step)
         return self.rows[step]
 
@@ -230,9 +229,9 @@ def _is_state(slot: Any) -> bool:
     return isinstance(slot, tuple) and len(slot) == 3 and slot[1][0] == "state"
 
 
-def _are_nested(a: Scope, b: Scope) -> bool:
-    """Return whether one of two frames is inside of the other."""
-    return a[: len(b)] == b or b[: len(a)] == a
+def _count_steps(step: Frame) -> tuple[int, int]:
+    """Return the number of a loop's steps, and of the loops around each of them."""
+    return len(step.columns), sum(part is STEP for part in step.scope)
 
 
 def find_free_place(width: float, crossed: list[float]) -> float:
