@@ -90,9 +90,19 @@ def label_values(
     labels = _Labels({} if unique else _scopes_of_labels(values))
     _label_leaves(values, labels)
     scopes, find_step = resolve_scopes(values), once_per_scope(time_step)
+    keys: dict[Value, int] = {}
+    numbers: dict[Any, int] = {}
+    parts: dict[Any, str] = {}
     for number, value in enumerate(values, 1):
         of = value.name.of() if isinstance(value.name, GradientName) else None
-        if of is not None and of.name and of in labels.of:
+        key = _key_of_part(value, keys)
+        if key is not None:
+            keys[value] = numbers.setdefault(key, len(numbers))
+        if key is not None and value.name:  # it is of no step
+            if key not in parts:
+                labels.add(value, value.name, None)
+            labels.of[value] = parts.setdefault(key, labels.of.get(value, value.name))
+        elif of is not None and of.name and of in labels.of:
             labels.add(value, f"∂{labels.of[of]}", None)
         elif value.name:
             # The sum of contributions from several steps ends in one of them, but is of none.
@@ -101,6 +111,27 @@ def label_values(
         elif numbered:
             labels.of[value] = f"#{number}"
     return labels.of
+
+
+PARTS = {"getitem", "reshape", "transpose", "squeeze", "expand_dims", "add"}
+"""Ops that take a part of a weight, such as the rows of a gate, or add biases."""
+
+
+def _key_of_part(value: Value, known: Mapping[Value, int]) -> Any:
+    """Return a key of what a result is as a part of a weight; None if it is none.
+
+    Parts of one key are equal, in whichever time steps they are taken.
+    """
+    node = value.node
+    leaves = [isinstance(x, Value) and x.node is None and x.tracked for x in node.inputs]
+    inputs = [known.get(x, id(x)) if isinstance(x, Value) else None for x in node.inputs]
+    is_part = all(
+        leaf or (isinstance(x, Value) and x in known)
+        for leaf, x in zip(leaves, node.inputs, strict=True)
+    )
+    if node.op.name not in PARTS or not is_part or (len(leaves) > 1 and not all(leaves)):
+        return None
+    return node.op.name, value.name, tuple(inputs), repr(node.params)
 
 
 class _Labels:

@@ -14,6 +14,9 @@ from typing import Any
 from ..graph import Value
 from ..scope_part import Scope, ScopePart
 
+MOST_USES = 4
+"""The greatest number of equal ops on one parameter in a turn."""
+
 LEAST_TURNS = 3
 """The least number of turns of a loop in which nothing but the state changes."""
 
@@ -34,7 +37,10 @@ def add_plain_loops(values: Sequence[Value], scopes: dict[Value, Scope]) -> dict
         if not any(part.is_step or part.kind == "gradient" for part in scopes[value])
     ]
     found = dict(scopes)
-    loops: Counter[Scope] = Counter()
+    of_scans = {
+        scope[:i] for scope in scopes.values() for i, part in enumerate(scope) if part.is_step
+    }
+    loops: Counter[Scope] = Counter(of_scans)
     while turns := _find_turns(left, scopes):
         around = _common_start([scopes[value] for turn in turns for value in turn])
         around = tuple(part for part in around if part.kind != "module" or part.call == 1)
@@ -86,15 +92,18 @@ def _find_turns(values: Sequence[Value], scopes: dict[Value, Scope]) -> list[lis
     for found in sorted(places.values(), key=lambda found: -len(found)):
         if len(found) < 2:
             return []
-        turns = _cut_into_turns(values, tokens, found)
-        if _is_loop(turns):
-            return turns
+        for uses in range(1, MOST_USES + 1):  # a turn may use a parameter several times
+            if len(found) % uses or len(found) < 2 * uses:
+                continue
+            turns = _cut_into_turns(values, tokens, found[::uses])
+            if _is_loop(turns):
+                return _extend(turns, values, tokens)
     return []
 
 
 def _describe(value: Value, scope: Scope) -> tuple[Any, ...]:
     """Return what an op has in common with its counterparts in other turns."""
-    parameters = tuple(
+    parameters = frozenset(
         id(x) for x in value.node.inputs if isinstance(x, Value) and x.node is None and x.tracked
     )
     return tuple(map(_forget_call, scope)), value.node.op.name, value.name, parameters
@@ -111,12 +120,31 @@ def _cut_into_turns(
     starts = [a - before for a in anchors]
     turns = [list(range(a, b)) for a, b in pairwise(starts)]
     start, length = starts[-1], len(turns[-1])
-    while length and [tokens[i] for i in turns[-1][:length]] != list(
-        tokens[start : start + length]
-    ):
+    expected = [tokens[i] for i in turns[-1]]
+    while tokens[start : start + length] != expected[:length]:
         length -= 1
     last = range(start, start + length)
     return [[values[i] for i in turn] for turn in (*turns, last)]
+
+
+def _extend(
+    turns: list[list[Value]], values: Sequence[Value], tokens: Sequence[Any]
+) -> list[list[Value]]:
+    """Return the turns, with a turn before them that starts from a parameter, as in ``p = w``."""
+    place = {value: i for i, value in enumerate(values)}
+    usual = [tokens[place[value]] for value in turns[len(turns) // 2]]
+    start = place[turns[0][0]] - len(usual)
+    before = tokens[max(start, 0) : start + len(usual)]
+    if len(before) == len(usual) and all(map(_is_like, before, usual)):
+        first = list(values[start : start + len(usual)])
+        used = {x for value in turns[0] for x in value.node.inputs if isinstance(x, Value)}
+        return [first, *turns] if used & set(first) else turns
+    return turns
+
+
+def _is_like(token: Any, usual: Any) -> bool:
+    """Return whether an op is like another, but for further parameters."""
+    return token[:2] == usual[:2] and set(token[-1]) >= set(usual[-1])
 
 
 def _is_loop(turns: Sequence[Sequence[Value]]) -> bool:
@@ -135,5 +163,14 @@ def _is_loop(turns: Sequence[Sequence[Value]]) -> bool:
             if not isinstance(x, Value)
         )
     alike = Counter(tuple(value.node.op.name for value in turn) for turn in turns)
-    most = alike.most_common(1)[0][1]
-    return most >= len(turns) - 1 and len(turns) >= (2 if has_input else LEAST_TURNS)
+    usual, most = alike.most_common(1)[0]
+    if most * 2 < len(turns) or not all(_is_part(ops, usual) for ops in alike):
+        return False
+    return len(turns) >= (2 if has_input else LEAST_TURNS)
+
+
+def _is_part(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Return whether one of two sequences is the other with some entries left out."""
+    short, long = sorted((a, b), key=len)
+    rest = iter(long)
+    return all(entry in rest for entry in short)

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from .faces import html_lines, html_text
 from .look import Look
 
 KINDS = (
-    ("op", "white box", "an op, or a named result with its formula"),
-    ("parameter", "box", "a parameter"),
-    ("leaf", "oval", "an input; dashed: a constant"),
-    ("leaf", "tag", "a state from another time step"),
-    ("fold", "double box", "several ops in one box"),
+    ({"op"}, "op", "round corners", "an op, or a named result with its formula"),
+    ({"parameter"}, "parameter", "sharp corners", "a parameter"),
+    ({"input"}, "leaf", "oval", "an input"),
+    ({"constant"}, "leaf", "dashed oval", "a constant"),
+    ({"state"}, "leaf", "tag", "a state from another time step"),
+    ({"fold"}, "fold", "grey or double box", "several ops in one box"),
 )
-"""The fill colour, the shape and the meaning of each kind of vertex."""
+"""The fill colour, the shape and the meaning of the kinds of vertices."""
 
 
-def write_caption(look: Look, notes: Sequence[str]) -> str:
-    """Return the notes and the legend as a label in Graphviz's HTML; empty if neither is wanted."""
+def write_caption(look: Look, notes: Sequence[str], shown: Set[str]) -> str:
+    """Return the notes and the legend as a label in Graphviz's HTML; empty if neither is wanted.
+
+    The legend explains the kinds of vertices that are shown.
+    """
     lines = [line for note in notes for line in note.split("\n")] if look.note else []
     if not look.legend:
         return html_lines(*lines) if lines else ""
     theme = look.theme
     rows = [f'<tr><td align="left" colspan="2">{html_text(line)}</td></tr>' for line in lines]
-    for fill, shape, meaning in KINDS:
+    for kinds, fill, shape, meaning in KINDS:
+        if not shown & kinds:
+            continue
         rows.append(_write_row(getattr(theme, fill), theme.faint, f"{shape}: {meaning}"))
-    rows.append(_write_row(theme.state, theme.state, "bold line: a state on its way in time"))
+    if "state" in shown:
+        rows.append(_write_row(theme.state, theme.state, "bold line: a state on its way in time"))
     if "grad" in look.show:
         says = "∂ and wide lines: gradients; the width grows with the logarithm of the norm"
         rows.append(_write_row(theme.gradient, theme.gradient, says))

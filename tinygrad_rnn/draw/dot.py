@@ -59,12 +59,13 @@ def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequenc
     import graphviz
 
     theme, turn = look.theme, Orientation(look.direction)
+    kinds = {vertex.kind for vertex in picture.vertices.values()}
     drawing = graphviz.Digraph(
         graph_attr={
             "bgcolor": theme.paper, "fontname": look.font, "fontcolor": theme.faint,
             "fontsize": f"{look.points - 1:g}", "rankdir": RANKDIR[look.direction],
             "splines": "true", "margin": "0", "pad": "0.06",
-            "labelloc": "b", "labeljust": "l", "label": write_caption(look, notes),
+            "labelloc": "b", "labeljust": "l", "label": write_caption(look, notes, kinds),
             **({"size": f"{look.width / 72:.3f},1000"} if look.width else {}),
         },
         node_attr={

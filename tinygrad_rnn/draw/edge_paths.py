@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -36,6 +36,8 @@ class EdgePaths:
         Where each frame is.
     centres, sizes : mapping of str to tuple
         Where each vertex is, and its size.
+    titles : sequence of tuple
+        The left, lower, right and upper side of each title.
     """
 
     def __init__(
@@ -44,9 +46,10 @@ class EdgePaths:
         places: Mapping[tuple[Frame, tuple[Column, ...]], Origin],
         centres: Mapping[str, Point],
         sizes: Mapping[str, tuple[float, float]],
+        titles: Sequence[tuple[float, float, float, float]],
     ):
         self.frames, self.tree, self.places = frames, frames.tree, places
-        self.centres, self.sizes = centres, sizes
+        self.centres, self.sizes, self.titles = centres, sizes, titles
 
     def find(self) -> list[Path]:
         """Return the path of each edge, in their order."""
@@ -94,12 +97,14 @@ class EdgePaths:
         self, edge: Edge, start: float, y: float, turn: float, end: float, v: float
     ) -> Iterator[Path]:
         """Yield paths of a state along the lanes of its step, the nearest lane first."""
-        chain = self.tree.chains[edge.source]
-        depth = next(
-            i for i, (frame, _) in enumerate(chain) if frame.is_step and edge in frame.carried
+        found = (
+            (frame, tuple(c for _, c in chain[: i + 1] if c))
+            for chain in (self.tree.chains[edge.source], self.tree.chains[edge.target])
+            for i, (frame, _) in enumerate(chain)
+            if frame.is_step and edge in frame.carried
         )
-        step, columns = chain[depth][0], tuple(c for _, c in chain[: depth + 1] if c)
-        if (step, columns) not in self.places:  # the source is the mark of omitted steps
+        step, columns = next((place for place in found if place in self.places), (None, ()))
+        if step is None:  # both ends are in one step
             return
         side = start + (4.0 if end > start else -4.0)
         bottom = self.places[step, columns].y
@@ -112,13 +117,16 @@ class EdgePaths:
             ]  # fmt: skip
 
     def _hits(self, edge: Edge, way: Path) -> bool:
-        """Return whether a path of straight pieces leads through a box that is not at its ends."""
+        """Return whether a path of straight pieces leads through another box or a title."""
         for (a, b, _), (c, d, _) in pairwise(way):
             for name, (x, y) in self.centres.items():
                 w, h = self.sizes[name]
                 beside = max(a, c) <= x - w / 2 or min(a, c) >= x + w / 2
                 above = max(b, d) <= y - h / 2 or min(b, d) >= y + h / 2
                 if not beside and not above and name not in (edge.source, edge.target):
+                    return True
+            for left, low, right, high in self.titles:
+                if max(a, c) > left and min(a, c) < right and max(b, d) > low and min(b, d) < high:
                     return True
         return False
 

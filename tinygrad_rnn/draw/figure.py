@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from .. import check
@@ -16,7 +17,7 @@ from ..errors import argument_error, describe, format_count
 from ..graph import Value
 from . import options, parameter_views, views
 from .dot import place, write_dot
-from .fit import SCREEN, choose_view, shrink_to_fit
+from .fit import PAPER, SCREEN, choose_view, shrink_to_fit
 from .look import FONT, Look
 from .orient import Orientation
 from .patience import say_if_slow
@@ -254,7 +255,8 @@ class Graph:
         dict
             The keys are ``"nodes"``, ``"edges"``, ``"scopes"``, ``"steps"``, ``"status"`` and
             ``"notes"``. Edges refer to nodes by their ``"id"``. If `show` asks for them, a node has
-            ``"value"`` and ``"grad"``; a gradient that is not known is None.
+            ``"value"`` and ``"grad"``; a gradient that is not known is
+            None, and a number that JSON does not have is text: ``"nan"``, ``"inf"``.
 
         Examples
         --------
@@ -297,10 +299,10 @@ class Graph:
         numbers: dict[str, Any] = {}
         for value in vertex.values if len(vertex.values) == 1 else ():
             if "value" in self._look.show:
-                numbers["value"] = value.array.tolist()
+                numbers["value"] = _as_json(value.array.tolist())
             if "grad" in self._look.show and value.tracked:
                 grad = value.grad if self._look.backward_done else None
-                numbers["grad"] = None if grad is None else grad.tolist()
+                numbers["grad"] = None if grad is None else _as_json(grad.tolist())
         return numbers
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -319,6 +321,13 @@ class Graph:
     def __repr__(self) -> str:
         size = f"{len(self.nodes)} nodes, {len(self.edges)} edges visible"
         return f"<graph: {size}; {'; '.join(self.notes)}>"
+
+
+def _as_json(numbers: Any) -> Any:
+    """Return nested lists of numbers with text in place of numbers that JSON does not have."""
+    if isinstance(numbers, list):
+        return [_as_json(x) for x in numbers]
+    return numbers if not isinstance(numbers, float) or isfinite(numbers) else str(numbers)
 
 
 def graph(
@@ -459,7 +468,8 @@ def graph(
         if not is_free:
             return shrink_to_fit(picture, steps_chosen=steps is not None)
         with say_if_slow("choosing a view of a large graph"):
-            return choose_view(picture, drawn._measure, look.width or SCREEN)
+            paper = PAPER if look.width else None
+            return choose_view(picture, drawn._measure, look.width or SCREEN, paper)
 
     return Graph(values, outputs, make_picture, look, paths)
 

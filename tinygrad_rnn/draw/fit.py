@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 
 from ..errors import format_count
@@ -27,7 +27,16 @@ SCREEN = 720.0
 """The width of a notebook or a page on a screen, in points (960 pixels)."""
 
 HEIGHT = 3.0
-"""The greatest height of a drawing that is chosen by itself, in widths."""
+"""The greatest height of a drawing on a screen, in widths."""
+
+PAPER = 648.0
+"""The greatest height on paper, in points: nine inches."""
+
+PAD = 9.0
+"""The margins of a drawing at both sides together, in points."""
+
+LONGEST = 3.0
+"""How much too large a drawing may be, so that it is better than its two ends."""
 
 END_SIZES = (250, 100, 25)
 """The numbers of vertices to keep at each end, in order of preference."""
@@ -38,8 +47,12 @@ View = tuple[str, Callable[[], Picture]]
 Measure = Callable[[Picture], tuple[float, float]]
 
 
-def choose_view(picture: Picture, measure: Measure, width: float) -> Picture:
+def choose_view(
+    picture: Picture, measure: Measure, width: float, height: float | None = None
+) -> Picture:
     """Return the most detailed view whose letters can be read when it is `width` points wide.
+
+    A note says which view it is, and the size of the smallest letters if no view can be read.
 
     Parameters
     ----------
@@ -48,8 +61,11 @@ def choose_view(picture: Picture, measure: Measure, width: float) -> Picture:
     measure : callable
         Returns the width and the height of a drawing, in points.
     width : float
+    height : float, optional
+        The greatest height; three widths, by default.
     """
-    room = width * SMALLEST / LETTERS
+    room = width * SMALLEST / LETTERS - PAD
+    limit = (height or HEIGHT * width) * SMALLEST / LETTERS
     narrowest: tuple[float, Picture] | None = None
     for name, make in _views(picture):
         view = make()
@@ -58,21 +74,26 @@ def choose_view(picture: Picture, measure: Measure, width: float) -> Picture:
         wide, high = measure(view)
         note = [f"{name}; fold=() shows every op"] if name else []
         view = Picture(view.vertices, view.edges, [*view.notes, *note])
-        if wide <= room and high <= HEIGHT * room:
+        if wide <= room and high <= limit:
             return view
-        if narrowest is None or wide < narrowest[0]:
-            narrowest = wide, view
-    return narrowest[1] if narrowest else shrink_to_fit(picture, steps_chosen=False)
+        if narrowest is None or max(wide / room, high / limit) < narrowest[0]:
+            narrowest = max(wide / room, high / limit), view
+    if narrowest is None or narrowest[0] > LONGEST:
+        return shrink_to_fit(picture, steps_chosen=False, sizes=END_SIZES[-1:])
+    excess, view = narrowest
+    view.notes.append(f"letters of {LETTERS / excess:.1f} points at this size")
+    return view
 
 
 def _views(picture: Picture) -> Iterator[View]:
     """Yield views by themselves, most detailed first."""
     has_loops = any(len(steps) > 1 for steps in find_loops(picture).values())
     chips = copy_parameters(picture) if has_loops else picture
-    yield "", lambda: chips
+    yield ('view: parameters="chips"' if has_loops else ""), lambda: chips
     few = keep_steps(picture, 2, 1)
     if has_loops:
-        yield 'view: every op, steps="first:2,last:1"', lambda: copy_parameters(few)
+        what = 'view: every op, parameters="chips", steps="first:2,last:1"'
+        yield what, lambda: copy_parameters(few)
     for whole, some in ((picture, few), (hide_parameters(picture), hide_parameters(few))):
         hidden = ', parameters="hide"' if whole is not picture else ""
         yield f'view: fold="gate"{hidden}', lambda whole=whole: fold_scopes(whole, "names")
@@ -93,7 +114,9 @@ def _views(picture: Picture) -> Iterator[View]:
         yield f"view: fold={depth}", lambda depth=depth: fold_scopes(bare, depth)
 
 
-def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
+def shrink_to_fit(
+    picture: Picture, *, steps_chosen: bool, sizes: Sequence[int] = END_SIZES
+) -> Picture:
     """Return `picture` if it is small enough, else the first view that is small enough.
 
     A note in the result names the view.
@@ -103,9 +126,11 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
     picture : Picture
     steps_chosen : bool
         If True, the user chose the time steps, so all of the chosen steps stay.
+    sizes : sequence of int
+        The numbers of vertices to keep at each end if no view is small enough.
     """
     visible = len(picture.vertices)
-    if visible <= MAX_VERTICES:
+    if visible <= MAX_VERTICES and sizes is END_SIZES:
         return picture
     for option, view in _smaller_views(picture, steps_chosen):
         smaller = view()
@@ -113,12 +138,12 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
             advice = "choose steps, roll or fold yourself to see other parts"
             smaller.notes.append(f"{visible:,} nodes: drawn with {option}; {advice}")
             return smaller
-    keep, smaller = END_SIZES[0], picture
-    for keep in END_SIZES:
+    keep, smaller = sizes[0], picture
+    for keep in sizes:
         # Each use gets its own copy of a parameter, because an edge that runs along a chain of
         # hundreds of vertices cannot be followed.
         smaller = copy_parameters(_keep_ends(picture, keep))
-        if len(smaller.vertices) <= MAX_VERTICES or keep == END_SIZES[-1]:
+        if len(smaller.vertices) <= MAX_VERTICES or keep == sizes[-1]:
             break
     smaller.notes += [
         f"{visible:,} nodes: drawn with one box for those between the first and the last {keep}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..analysis.labels import SUBSCRIPTS
@@ -11,7 +11,10 @@ from ..errors import format_count
 from ..scope_part import Scope
 from .picture import Edge, Picture, Vertex, merge_vertices
 
-CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN", "recurrent": "cell"}
+CELLS = {
+    "gru": "GRU", "lstm": "LSTM", "rnn": "RNN", "recurrent": "cell",
+    "grucell": "GRU", "lstmcell": "LSTM", "rnncell": "RNN",
+}  # fmt: skip
 """What a box for one step of a layer says, by the layer's usual name."""
 
 
@@ -53,7 +56,8 @@ def fold_into_boxes(picture: Picture, find_fold: Callable[[Scope], Scope | None]
             text = f"×{count}, " if count else ""
             vertex = replace(vertex, text=text + format_count(vertex.ops, "op"))
         folded.vertices[name] = vertex
-    _name_steps(folded, {box.id for fold, box in boxes.items() if fold[-1].is_time})
+    modules = {box.id: _find_modules(picture, fold) for fold, box in boxes.items()}
+    _name_steps(folded, {box.id: modules[box.id] for f, box in boxes.items() if f[-1].is_time})
     return folded
 
 
@@ -88,7 +92,17 @@ def _fold_name(scope: Scope) -> str:
     return last.name + ("ₜ" if time.kind == "rolled" else str(time.index).translate(SUBSCRIPTS))
 
 
-def _name_steps(picture: Picture, boxes: Collection[str]) -> None:
+def _find_modules(picture: Picture, fold: Scope) -> list[str]:
+    """Return the names of the modules directly in a scope; "" stands for ops outside of them."""
+    inside = [
+        vertex.scope[len(fold) :]
+        for vertex in picture.vertices.values()
+        if vertex.kind == "op" and vertex.scope[: len(fold)] == fold
+    ]
+    return list(dict.fromkeys(s[0].name if s and s[0].kind == "module" else "" for s in inside))
+
+
+def _name_steps(picture: Picture, boxes: Mapping[str, list[str]]) -> None:
     """Let the box of each time step say the state that it computes, and its layer."""
     carried: dict[Scope, dict[str, None]] = {}
     for edge in picture.edges:
@@ -102,7 +116,10 @@ def _name_steps(picture: Picture, boxes: Collection[str]) -> None:
         step = "ₜ" if here.kind == "rolled" else str(here.index).translate(SUBSCRIPTS)
         named = [part.name for part in reversed(vertex.scope) if part.kind in ("module", "loop")]
         layer = next((layer for layer in named if layer.lower() in CELLS), "")
-        text = CELLS.get(layer.lower()) or format_count(vertex.ops, "op")
+        inner = boxes[name]
+        if not layer and len(inner) == 1 and inner[0]:  # the whole step is one module
+            layer = inner[0]
+        text = CELLS.get(layer.lower(), layer) or format_count(vertex.ops, "op")
         own = dict.fromkeys(value.name for value in vertex.values if value.name)
         shown = ", ".join(name + step for name in carried.get(vertex.scope[:-1], own))
         picture.vertices[name] = replace(vertex, name=shown, text=text, formula=layer)

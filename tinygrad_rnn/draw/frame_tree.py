@@ -138,7 +138,7 @@ class FrameTree:
                 frame.marks.setdefault(last, []).append(vertex)
             else:
                 frame.slots.setdefault(self.slots[vertex.id], []).append(vertex)
-            if vertex.kind == "state":
+            if vertex.kind == "state" and frame.is_step:
                 frame.chips.setdefault(self.slots[vertex.id], [])
         for frame in self.walk():
             frame.columns.sort(key=lambda column: column[1])
@@ -159,9 +159,15 @@ class FrameTree:
             (i for i, (a, b) in enumerate(zip(up, down, strict=False)) if a != b),
             min(len(up), len(down)),
         )
-        if edge.lag:
-            depth = next(i for i, (frame, _) in enumerate(down) if frame.is_step)
-        if edge.lag or (depth < min(len(up), len(down)) and up[depth][0] is down[depth][0]):
+        steps = (
+            i for i, (a, b) in enumerate(zip(up, down, strict=False)) if a == b and a[0].is_step
+        )
+        rolled = next(steps, None) if edge.lag else None
+        if rolled is not None:
+            depth = rolled
+        if rolled is not None or (
+            depth < min(len(up), len(down)) and up[depth][0] is down[depth][0]
+        ):
             return self._carry(edge, up, down, depth)
         slot = self.slots[edge.source]
         pieces = []
@@ -172,7 +178,7 @@ class FrameTree:
             pieces.append(self._add_piece(frame, up[: i + 1], source, sink))
             key = (key, column) if column else key
             source = Terminal(frame, key)
-        is_chip = self.picture.vertices[edge.target].kind == "state"
+        is_chip = self.slots[edge.target] in down[-1][0].chips
         here = up[depth - 1][0]
         for i in range(depth, len(down) + (not is_chip)):  # a wire to a chip ends at its step
             around = down[:i]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..scope_part import Scope
 from .edge_paths import EdgePaths, Origin
-from .frame_layouts import FrameLayouts, find_free_place
+from .frame_layouts import TITLE, FrameLayouts, find_free_place
 from .frame_tree import Column, Frame
 from .layout.boxes import Path, Point
 from .picture import Picture, Vertex
@@ -56,9 +56,20 @@ class Placer:
         root = self.frames.layout(tree.root)
         result.width, result.height = root.width, root.height
         self._put(tree.root, (), (), Origin(0.0, 0.0))
-        paths = EdgePaths(self.frames, self.places, result.centres, result.sizes)
+        titles = [self._title_box(frame) for frame in result.frames]
+        paths = EdgePaths(self.frames, self.places, result.centres, result.sizes, titles)
         result.paths = paths.find()
         return result
+
+    def _title_box(self, frame: PlacedFrame) -> tuple[float, float, float, float]:
+        """Return the left, lower, right and upper side of a frame's title."""
+        (x, y), wide = frame.corner, self.frames.title_of(frame.scope)
+        side = self.frames.title_side
+        if not wide or side == "left":
+            return x, y, x, y
+        left = x + frame.title_at
+        low = y + frame.height - TITLE if side == "above" else y
+        return left, low, left + wide, low + TITLE
 
     def _put(self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: Origin) -> None:
         """Put everything inside of a frame where the frame is in the drawing."""

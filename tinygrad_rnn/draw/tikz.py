@@ -15,7 +15,7 @@ from .picture import Picture, Vertex, find_lags
 from .placing import Placement
 from .splines import make_spline
 
-COUNT = re.compile(r"[\d,]+ ops?|…|—")
+COUNT = re.compile(r"[\d,]+ ops?|…|—|@|·")
 QUAD = r"\quad "
 NEEDS = r"""% needs \usepackage{amsmath}, \usepackage{tikz} and \usetikzlibrary{arrows.meta}"""
 

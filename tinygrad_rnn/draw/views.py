@@ -39,7 +39,9 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
         expected = "the name or the depth of a scope in the graph"
         if known:
             expected += f" ({', '.join(known)})"
-            close = get_close_matches(str(by), known, 1) or known
+        expected += f", or one of {', '.join(WORDS)}"
+        close = get_close_matches(str(by), [*WORDS, *known], 1) or known
+        if close:
             fix = f"give the name {close[0]!r}, for example"
         raise argument_error("graph", "fold", expected, repr(by), fix)
     return folded

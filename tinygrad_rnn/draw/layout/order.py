@@ -67,6 +67,7 @@ def order_rows(rows: list[list[Spot]]) -> None:
     Tagawa and Toda (1981).
     """
     for row in rows:
+        row.sort(key=lambda spot: spot.is_last)
         _keep_pairs(row)
     _number(rows)
     best, fewest = [list(row) for row in rows], _count_crossings(rows)
