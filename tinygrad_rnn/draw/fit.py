@@ -109,6 +109,8 @@ def _views(picture: Picture) -> Iterator[View]:
         what = 'view: fold="step", steps="first:2,last:1"'
         yield what, lambda: fold_steps(fold_scopes(few, "names"))
         yield 'view: fold="gate", roll=True', lambda: fold_scopes(roll_steps(bare), "names")
+        one = roll_steps(bare)
+        yield 'view: fold="step", roll=True', lambda: fold_steps(fold_scopes(one, "names"))
     deepest = max((len(v.scope) for v in picture.vertices.values() if v.kind == "op"), default=0)
     for depth in range(deepest, 0, -1):
         yield f"view: fold={depth}", lambda depth=depth: fold_scopes(bare, depth)
