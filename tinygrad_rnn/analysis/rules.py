@@ -35,7 +35,7 @@ LEGEND = (
     "g: the gradient of the result, y: the result, a, b, …: the inputs of the op\n"
     "from left to right; products are entry by entry, and @ is the matrix product"
 )
-"""What the letters in rules stand for."""
+"""The meaning of the letters in rules."""
 
 
 def format_rule(y: Value, position: int) -> str:

@@ -1,4 +1,4 @@
-"""What is written below a figure: its notes, and a legend."""
+"""The text below a figure: its notes, and a legend."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .picture import Edge
 
 @dataclass(slots=True)
 class Origin:
-    """Where a frame is in the drawing; if it is mirrored, its first axis points to the left."""
+    """The place of a frame in the drawing; if it is mirrored, its first axis points to the left."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""What is written on a box: its lines of text, as HTML for Graphviz, and the room they need."""
+"""The text on a box: its lines, as HTML for Graphviz, and the room that they need."""
 
 from __future__ import annotations
 

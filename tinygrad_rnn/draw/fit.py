@@ -36,13 +36,13 @@ PAD = 9.0
 """The margins of a drawing at both sides together, in points."""
 
 LONGEST = 3.0
-"""How much too large a drawing may be, so that it is better than its two ends."""
+"""The excess in size up to which a drawing is better than its two ends."""
 
 END_SIZES = (250, 100, 25)
 """The numbers of vertices to keep at each end, in order of preference."""
 
 View = tuple[str, Callable[[], Picture]]
-"""What a view shows, in words and options of `graph`, and the function that makes it."""
+"""A view: its name in words and options of `graph`, and the function that makes it."""
 
 Measure = Callable[[Picture], tuple[float, float]]
 

@@ -15,7 +15,7 @@ CELLS = {
     "gru": "GRU", "lstm": "LSTM", "rnn": "RNN", "recurrent": "cell",
     "grucell": "GRU", "lstmcell": "LSTM", "rnncell": "RNN",
 }  # fmt: skip
-"""What a box for one step of a layer says, by the layer's usual name."""
+"""The text in the box for one step of a layer, by the layer's usual name."""
 
 
 def fold_into_boxes(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Picture | None:

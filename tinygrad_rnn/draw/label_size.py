@@ -16,7 +16,7 @@ _ASCII = (
     63, 63, 28, 28, 58, 28, 97, 63, 61, 63, 63, 41, 52, 39, 63, 59, 82, 59, 59, 52, 64, 34, 64, 84,
 )  # fmt: skip
 BOLD = 1.12
-"""How much wider bold text is."""
+"""The width of bold text, in widths of plain text."""
 
 KNOWN = "Helvetica", "Arial", "DejaVu Sans", "Times", "sans"
 OTHER = 1.15

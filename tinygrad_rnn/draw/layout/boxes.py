@@ -1,4 +1,4 @@
-"""What a layout arranges: items, the wires between them, and the state chips at a frame's side.
+"""The things that a layout arranges: items, the wires between them, and the state chips at a frame's side.
 
 A layout has two axes. Data flows along the second one, upwards; time goes along the first one, to
 the right. Lengths are in points (1/72 inch).
@@ -92,7 +92,7 @@ class Chip:
 
 @dataclass(slots=True)
 class Arrangement:
-    """Where everything in a frame is, relative to its lower left corner.
+    """The places of everything in a frame, relative to its lower left corner.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ SWEEPS = 12
 GAP, PASS_GAP = 16.0, 9.0
 """The least distance between two items, and between a passing wire and its neighbour."""
 PASSING, HALF_PASSING, PIN, TIE = 8.0, 3.0, 60.0, 1000.0
-"""How strongly a wire that passes stays straight, is held, and how strongly ties hold."""
+"""The weights that keep a passing wire straight, hold it, and keep tied spots level."""
 
 
 def place_in_rows(rows: Sequence[Sequence[Spot]]) -> None:
