@@ -22,7 +22,7 @@ STEP_GAP = 26.0
 TITLE, TITLE_AT = 14.0, 8.0
 """The height of a frame's title, and where it begins."""
 LOOP_MARGIN = 22.0
-"""The space beside the steps that is left to a state that returns to a rolled step or comes from outside."""
+"""The space beside the steps. A state returns there, or comes from outside."""
 SIDE_ENTRY = 12.0
 """The distance from a step at which a state that comes from outside rises."""
 MARK_GAP = 6.0

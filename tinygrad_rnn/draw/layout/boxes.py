@@ -1,4 +1,4 @@
-"""The things that a layout arranges: items, the wires between them, and the state chips at a frame's side.
+"""The things that a layout arranges: items, wires between them, and chips at a frame's side.
 
 A layout has two axes. Data flows along the second one, upwards; time goes along the first one, to
 the right. Lengths are in points (1/72 inch).
