@@ -118,7 +118,7 @@ PARTS = {"getitem", "reshape", "transpose", "squeeze", "expand_dims", "add"}
 
 
 def _key_of_part(value: Value, known: Mapping[Value, int]) -> Any:
-    """Return a key of what a result is as a part of a weight; None if it is none.
+    """Return a key of what a result is as a part of a weight; None for any other result.
 
     Parts of one key are equal, in whichever time steps they are taken.
     """

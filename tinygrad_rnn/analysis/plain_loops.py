@@ -83,7 +83,7 @@ def _common_start(scopes: Sequence[Scope]) -> Scope:
 
 
 def _find_turns(values: Sequence[Value], scopes: dict[Value, Scope]) -> list[list[Value]]:
-    """Return the results of each turn of one loop; empty if there is none."""
+    """Return the results of each turn of one loop; empty if no loop is found."""
     tokens = [_describe(value, scopes[value]) for value in values]
     places: dict[Any, list[int]] = {}
     for i, token in enumerate(tokens):

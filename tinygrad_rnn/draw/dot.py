@@ -14,6 +14,7 @@ from ..scope_part import Scope, ScopePart, format_scope
 from .caption import write_caption
 from .crossings import find_crossing
 from .faces import face_of, html_lines, html_text, measure_face, norm_of, write_face
+from .frame_layouts import FrameLayouts
 from .label_size import text_width
 from .look import Look
 from .orient import Orientation
@@ -48,7 +49,7 @@ def place(picture: Picture, look: Look) -> Placement:
     def title_of(scope: Scope) -> float:
         return text_width(frame_title(scope), look.points, font=look.font)
 
-    return Placer(picture, size_of, title_of, turn.title_side).place()
+    return Placer(FrameLayouts(picture, size_of, title_of, turn.title_side)).place()
 
 
 def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequence[str]) -> str:

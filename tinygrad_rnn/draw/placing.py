@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..scope_part import Scope
@@ -10,7 +9,7 @@ from .edge_paths import EdgePaths, Origin
 from .frame_layouts import TITLE, FrameLayouts, find_free_place
 from .frame_tree import Column, Frame
 from .layout.boxes import Path, Point
-from .picture import Picture, Vertex
+from .picture import Vertex
 
 
 @dataclass(slots=True)
@@ -39,14 +38,8 @@ class Placement:
 class Placer:
     """Computes a `Placement`: it puts each layout where its frame is, the outer frames first."""
 
-    def __init__(
-        self,
-        picture: Picture,
-        size_of: Callable[[Vertex], tuple[float, float]],
-        title_of: Callable[[Scope], float],
-        title_side: str,
-    ):
-        self.frames = FrameLayouts(picture, size_of, title_of, title_side)
+    def __init__(self, frames: FrameLayouts):
+        self.frames = frames
         self.places: dict[tuple[Frame, tuple[Column, ...]], Origin] = {}
         self.result = Placement()
 
